@@ -1,0 +1,281 @@
+"""The trace: what one instrumented training run recorded, as plain data.
+
+A trace is written by the probe in the user's process and read by checks, reference learners, the knowledge base and the
+report. Reading one needs neither TensorFlow nor pickle: facts are JSON, series are ``.npz`` arrays.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from .source import CallSite
+
+#: Statistics of one layer at one sampled step. Each is an array of shape ``(samples, layers)``; NaN where the layer has
+#: no such value (no weights, no gradient, no saturating activation).
+LAYER_STATISTICS: tuple[str, ...] = (
+    "activation_mean",
+    "activation_std",
+    "activation_min",
+    "activation_max",
+    "activation_nonfinite",  # share of entries that are NaN or infinite, 0..1
+    "zero_fraction",  # share of entries exactly 0
+    "dead_fraction",  # share of units (last axis) that are <= 0 on every example of the batch; piecewise-linear units only
+    "saturated_fraction",  # share of entries within 1 % of a bound of sigmoid, tanh, hard_sigmoid or softsign
+    "batch_std",  # mean over units of the standard deviation over the examples: 0 says the output ignores the input
+    "output_gradient_norm",  # L2 norm of d loss / d layer output, per example (root mean square over the batch)
+    "gradient_norm",  # L2 norm of d loss / d trainable weights of the layer
+    "gradient_nonfinite",
+    "weight_norm",
+    "weight_max",  # largest absolute weight
+    "weight_nonfinite",
+    "update_norm",  # L2 norm of the change that this step made to the trainable weights
+)
+
+
+@dataclass(frozen=True)
+class LayerFacts:
+    """One layer of a model as built.
+
+    Attributes:
+        index: Position among the model's layers, input layers not counted, from 0; nested models are flattened in place.
+        name: Keras name. Nested layers carry the outer model's name in front, separated by ``/``.
+        class_name: Keras class, e.g. ``Dense``.
+        activation: Name of the layer's own activation (``linear`` if it has the argument but none is set), the function
+            of an ``Activation``/``ReLU``/``Softmax``… layer, or None for layers without one.
+        units: Size of the last axis of the output, None if unknown.
+        inbound: Indices of the layers that feed this one; empty for the first.
+        outbound: Indices of the layers it feeds; empty for an output.
+        site: Where the user's code made it, None for layers that Keras made on its own.
+        config: JSON-able part of ``get_config()``.
+        weights: ``{"kernel": [shape...], ...}``.
+        initial: ``{"kernel_std": .., "kernel_max": .., "bias_max": .., ...}`` measured before the first step.
+    """
+
+    index: int
+    name: str
+    class_name: str
+    activation: str | None = None
+    units: int | None = None
+    input_shape: tuple[int | None, ...] | None = None
+    output_shape: tuple[int | None, ...] | None = None
+    parameters: int = 0
+    trainable_parameters: int = 0
+    trainable: bool = True
+    inbound: tuple[int, ...] = ()
+    outbound: tuple[int, ...] = ()
+    site: CallSite | None = None
+    config: dict[str, Any] = field(default_factory=dict)
+    weights: dict[str, tuple[int, ...]] = field(default_factory=dict)
+    initial: dict[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class ModelFacts:
+    """A model that was trained.
+
+    Attributes:
+        kind: ``sequential``, ``functional`` or ``subclassed``.
+        site: Where the model was made.
+        output_layers: Indices of the layers whose outputs are the model's outputs, in output order.
+    """
+
+    name: str
+    kind: str
+    layers: tuple[LayerFacts, ...]
+    output_layers: tuple[int, ...]
+    parameters: int
+    trainable_parameters: int
+    input_shapes: tuple[tuple[int | None, ...], ...] = ()
+    output_shapes: tuple[tuple[int | None, ...], ...] = ()
+    site: CallSite | None = None
+
+
+@dataclass(frozen=True)
+class OptimizerFacts:
+    """The optimizer as compiled. ``from_string`` is true for ``compile(optimizer="adam")``; then ``site`` is the compile call."""
+
+    class_name: str
+    learning_rate: float | None
+    config: dict[str, Any] = field(default_factory=dict)
+    from_string: bool = False
+    site: CallSite | None = None
+
+
+@dataclass(frozen=True)
+class LossFacts:
+    """The loss of one output. ``name`` is Keras's snake-case name (``binary_crossentropy``) or the function's own name."""
+
+    name: str
+    from_logits: bool = False
+    is_custom: bool = False
+    from_string: bool = True
+    site: CallSite | None = None
+    config: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class CompileFacts:
+    optimizer: OptimizerFacts
+    losses: tuple[LossFacts, ...]
+    metrics: tuple[str, ...] = ()
+    site: CallSite | None = None
+    options: dict[str, Any] = field(default_factory=dict)  # run_eagerly, steps_per_execution, jit_compile, loss_weights
+
+
+@dataclass(frozen=True)
+class ArrayFacts:
+    """What was measured of one input or one target (on at most ``rows_seen`` rows).
+
+    Attributes:
+        shape: Of the whole array, rows first; rows is None when unknown (a generator).
+        minimum, maximum, mean, std: Over all finite entries.
+        column_mean, column_std, column_min, column_max: Over rows, for at most 4,096 columns of a 2-d array, else empty.
+        nonfinite: Number of NaN or infinite entries.
+        integers: All finite entries are whole numbers.
+        unique: Sorted distinct values when there are at most 256, else None.
+        counts: How often each of ``unique`` occurs.
+        row_sums: ``(min, max)`` over rows of the row sums for 2-d arrays: (1, 1) says one-hot.
+    """
+
+    name: str
+    shape: tuple[int | None, ...]
+    dtype: str
+    rows_seen: int
+    minimum: float
+    maximum: float
+    mean: float
+    std: float
+    nonfinite: int = 0
+    integers: bool = False
+    unique: tuple[float, ...] | None = None
+    counts: tuple[int, ...] = ()
+    row_sums: tuple[float, float] | None = None
+    column_mean: tuple[float, ...] = ()
+    column_std: tuple[float, ...] = ()
+    column_min: tuple[float, ...] = ()
+    column_max: tuple[float, ...] = ()
+
+
+@dataclass(frozen=True)
+class DataFacts:
+    """Inputs and targets as they reached ``fit``. ``kind``: ``arrays``, ``tf.data``, ``generator`` or ``PyDataset``."""
+
+    kind: str
+    inputs: tuple[ArrayFacts, ...]
+    targets: tuple[ArrayFacts, ...]
+    rows: int | None
+    validation_rows: int | None = None
+    validation_inputs: tuple[ArrayFacts, ...] = ()
+    validation_targets: tuple[ArrayFacts, ...] = ()
+    has_validation: bool = False
+    has_sample_weight: bool = False
+    has_class_weight: bool = False
+
+
+@dataclass(frozen=True)
+class FitFacts:
+    epochs: int
+    batch_size: int | None
+    steps_per_epoch: int | None
+    shuffle: bool
+    validation_split: float = 0.0
+    initial_epoch: int = 0
+    site: CallSite | None = None
+
+
+@dataclass(frozen=True)
+class Statistics:
+    """Series of one ``fit``.
+
+    Attributes:
+        steps: Sampled training steps counted from 0 over the whole fit, shape ``(samples,)``.
+        epochs: Epoch of each sample, shape ``(samples,)``.
+        layers: One array of shape ``(samples, layers)`` per name in ``LAYER_STATISTICS``.
+        gradient_norm: Global gradient norm at each sample, shape ``(samples,)``.
+        loss_steps, loss: Training loss per step (window means ending at that step, once it is sampled more sparsely).
+    """
+
+    steps: np.ndarray
+    epochs: np.ndarray
+    layers: dict[str, np.ndarray]
+    gradient_norm: np.ndarray
+    loss_steps: np.ndarray
+    loss: np.ndarray
+
+
+@dataclass(frozen=True)
+class DataSample:
+    """At most some thousand rows of what reached ``fit``, for the reference learners. Arrays keep their shapes, rows first."""
+
+    inputs: tuple[np.ndarray, ...]
+    targets: tuple[np.ndarray, ...]
+    validation_inputs: tuple[np.ndarray, ...] = ()
+    validation_targets: tuple[np.ndarray, ...] = ()
+
+
+@dataclass(frozen=True)
+class ExceptionFacts:
+    """An exception of the user's script, its traceback trimmed to the user's frames (text lines, ready to show)."""
+
+    type_name: str
+    message: str
+    traceback: str
+    site: CallSite | None = None
+
+
+@dataclass(frozen=True)
+class FitTrace:
+    """One watched ``fit`` call.
+
+    Attributes:
+        epoch_metrics: ``{"loss": [...], "val_loss": [...], "accuracy": [...]}``, one value per finished epoch.
+        epoch_seconds: Seconds per finished epoch.
+        state: ``completed``, ``raised`` (with ``exception``) or ``stopped`` (limit of the probe run reached).
+        evaluation: Predictions after training on held-out (or else training) rows compared with the labels, as
+            ``{"skill": .., "metric": "accuracy" | "balanced_accuracy" | "label_accuracy" | "r2", "score": .., "trivial": ..,
+            "split": "validation" | "holdout" | "training", "constant": bool, "prediction_min": .., "prediction_max": ..,
+            "prediction_std": ..}``; empty when there is nothing to compare.
+    """
+
+    model: ModelFacts
+    compile: CompileFacts
+    fit: FitFacts
+    data: DataFacts
+    statistics: Statistics
+    sample: DataSample | None
+    epoch_metrics: dict[str, tuple[float, ...]]
+    epoch_seconds: tuple[float, ...]
+    state: str
+    seconds: float
+    exception: ExceptionFacts | None = None
+    evaluation: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Trace:
+    """What one probe run recorded.
+
+    Attributes:
+        script: Absolute path of the script.
+        project_root: Absolute path that source spans are relative to.
+        arguments: The script's own arguments.
+        state: ``completed``, ``raised``, ``timed out``, ``out of memory`` or ``killed`` (the whole script, not one fit).
+        fits: Every watched ``fit``, in order.
+        models_built: Number of Keras models made, trained or not (for "no training seen" messages).
+        notes: What the probe could not record, and why; shown to the user.
+        environment: Versions and settings of the user's process.
+    """
+
+    script: str
+    project_root: str
+    arguments: tuple[str, ...]
+    state: str
+    seconds: float
+    fits: tuple[FitTrace, ...]
+    exception: ExceptionFacts | None = None
+    models_built: int = 0
+    notes: tuple[str, ...] = ()
+    environment: dict[str, Any] = field(default_factory=dict)
