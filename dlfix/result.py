@@ -40,12 +40,24 @@ class TaskResult(_Document):
     text: str = ""
 
 
+class TrialResult(_Document):
+    seed: int
+    state: str
+    epochs: int
+    seconds: float
+    skill: float | None = None
+    reason: str | None = None
+    fraction: float = 1.0
+    metrics: dict[str, tuple[float | None, ...]] = {}
+
+
 class BaselineResult(_Document):
     skill: tuple[float | None, ...] = ()
     epochs: int = 0
     seconds: float = 0.0
     metric: str | None = None
     split: str | None = None
+    trials: tuple[TrialResult, ...] = ()  # the unpatched script under the same seeds and budget: the curves "before"
 
 
 class ReferenceResult(_Document):
@@ -93,17 +105,6 @@ class SkillResult(_Document):
     patched: tuple[float | None, ...] = ()
     gain: float | None = None
     interval: tuple[float, float] | None = None
-
-
-class TrialResult(_Document):
-    seed: int
-    state: str
-    epochs: int
-    seconds: float
-    skill: float | None = None
-    reason: str | None = None
-    fraction: float = 1.0
-    metrics: dict[str, tuple[float | None, ...]] = {}
 
 
 class SuggestionResult(_Document):
