@@ -1,0 +1,395 @@
+"""Facts: what rules may ask about a diagnosed run, as one flat dictionary with dotted names.
+
+``FACTS`` is the one list of names. A rule that uses another name is refused when it is loaded. Every name is present in
+what ``facts_for`` returns; a fact that is unknown or has no meaning for this run is None.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from typing import Any
+
+from .findings import Diagnosis, Fault
+from .losses import canonical_name, loss_family
+from .measures import (
+    class_shares,
+    columns,
+    holds_bytes,
+    inputs_are_tokens,
+    is_one_hot,
+    labels_are_sorted,
+    labels_multiplier,
+    largest_scale,
+    looks_like_image,
+    starts_with_normalization,
+    steps_per_epoch,
+    update_ratio,
+    updates_made,
+)
+from .structure import (
+    DROPOUT_LAYERS,
+    EMBEDDING_LAYERS,
+    NORMALIZATION_LAYERS,
+    RECURRENT_LAYERS,
+    OutputHead,
+    effective_activation,
+    first_layers,
+    has_any,
+    hidden_linear_maps,
+    output_heads,
+    weighted_layers,
+)
+from .trace import FitTrace, LayerFacts, Trace
+
+#: Fault kinds that a diagnosis can name: the case file's vocabulary, and below it the words that it lacks.
+FAULT_KINDS: Mapping[str, str] = {
+    "output_activation": "activation of the last layer does not suit labels or loss",
+    "output_units": "number of output units does not suit the labels",
+    "loss": "loss does not suit output or labels (also a wrong from_logits)",
+    "hidden_activation": "missing or unsuitable activation of a hidden layer",
+    "learning_rate": "too large or too small",
+    "optimizer": "choice of optimiser, or its momentum, decay or clipping",
+    "input_scaling": "features not scaled",
+    "feature_encoding": "categorical or structured features encoded badly",
+    "target_scaling": "regression targets not scaled",
+    "label_encoding": "labels encoded or transformed wrongly",
+    "initializer": "unsuitable weight or bias initialiser",
+    "batch_size": "too few updates per epoch, or too noisy ones",
+    "epochs": "training stops before it has converged",
+    "missing_batchnorm": "normalisation layer missing",
+    "kernel_size": "convolution kernels of an unsuitable size",
+    "filters": "number of convolution filters unsuitable",
+    "strides": "strides that throw too much away",
+    "units": "hidden layers too narrow or too wide",
+    "layers": "too few or too many layers",
+    "input_size": "inputs too small or too large",
+    "dropout": "too much, too little or misplaced",
+    "training_data": "data degenerate, unlearnable, too few or one-sided",
+    "evaluation": "fault outside training",
+    "api_misuse": "argument or call misunderstood",
+    "missing_values": "NaN or infinite entries in inputs or labels",
+    "frozen_weights": "no layer, or not the one that must, may learn",
+    "shuffle": "sorted data trained without shuffling",
+    "overfitting": "the training data is learned by heart",
+}
+
+#: Every fact: name -> what it holds. ``x?`` in a description stands for "None when it has no meaning here".
+FACTS: Mapping[str, str] = {
+    # the fault at hand
+    "fault.kind": "kind of the fault, a word of FAULT_KINDS",
+    "fault.confidence": "0..1",
+    "fault.cause": "id of the check whose symptom speaks most for the fault, e.g. 'saturated-activation'",
+    "fault.direction": "'too high', 'too low', 'missing', 'mismatch' or None: in which way the setting is wrong",
+    "verdict": "'healthy', 'faulty' or 'error'",
+    # what is to be learned
+    "task.kind": "'binary', 'multiclass', 'multilabel', 'regression' or 'unknown', judged from the labels alone",
+    "task.classes": "number of classes (2 for binary; number of labels for multilabel), None for regression",
+    "task.encoding": "'zero_one', 'signed', 'integer', 'one_based', 'other_integer', 'one_hot', 'multi_hot', "
+    "'scaled_integer' or 'real'",
+    "task.confidence": "0..1",
+    # labels or targets as they reached fit (first output)
+    "labels.shape_rank": "number of axes with the rows: 1 for (n,), 2 for (n, k)",
+    "labels.columns": "size of the last axis, 1 for (n,)",
+    "labels.minimum": "smallest finite value",
+    "labels.maximum": "largest finite value",
+    "labels.mean": "mean of all finite values",
+    "labels.std": "standard deviation of all finite values",
+    "labels.integers": "all values are whole numbers",
+    "labels.one_hot": "two-dimensional 0/1 labels whose rows all sum to 1",
+    "labels.multiplier": "for class ids divided by a constant: the number that brings them back to whole numbers",
+    "labels.nonfinite": "number of NaN or infinite entries",
+    "labels.distinct": "number of distinct values, None when more than 256",
+    "labels.in_unit_interval": "all values lie in 0..1",
+    "labels.in_signed_interval": "all values lie in -1..1",
+    "labels.nonnegative": "no value is negative",
+    "labels.largest_class_share": "share of rows of the most frequent class (classification)",
+    "labels.smallest_class_share": "share of rows of the rarest class (classification)",
+    "labels.sorted": "the rows arrive ordered by class (classification, as far as the sample shows)",
+    # the model's output (first output)
+    "output.activation": "effective activation of the output, separate Activation layers included; 'linear' if none",
+    "output.units": "size of the last axis of the output",
+    "output.layer": "index of the last layer with weights",
+    "output.activation_layer": "index of the layer that applies the output activation",
+    "output.activation_is_separate": "the activation is a layer of its own",
+    "output.class_name": "Keras class of the last layer with weights",
+    "output.shape_rank": "number of axes of the model's output with the rows",
+    "output.count": "number of outputs of the model",
+    # loss, optimizer
+    "loss.name": "Keras's snake-case name, e.g. 'binary_crossentropy', or the function's own name",
+    "loss.family": "'binary_crossentropy', 'categorical_crossentropy', 'sparse_categorical_crossentropy', 'regression', "
+    "'margin', 'other'",
+    "loss.from_logits": "the loss was told to expect logits",
+    "loss.is_custom": "the loss is not one of Keras's",
+    "loss.from_string": "written as a string in compile",
+    "optimizer.name": "Keras class, e.g. 'SGD'",
+    "optimizer.from_string": "written as a string in compile",
+    "optimizer.momentum": "momentum (SGD, RMSprop)?",
+    "optimizer.clips": "clipnorm, clipvalue or global_clipnorm is set",
+    "learning_rate": "learning rate as compiled",
+    "update_ratio": "median over layers and steps of |weight change| / |weights| per step; near 1e-3 is usual",
+    "suggested_learning_rate": "learning rate that the measured updates speak for; None unless learning_rate is suspect",
+    # fit
+    "fit.epochs": "epochs asked for",
+    "fit.batch_size": "rows per step",
+    "fit.steps_per_epoch": "steps per epoch as seen",
+    "fit.updates": "number of training steps made in total",
+    "fit.shuffle": "rows are shuffled per epoch",
+    "fit.has_validation": "validation data or a validation split is given",
+    "suggested_epochs": "epochs after which training should have converged",
+    "suggested_batch_size": "rows per step that give a usual number of updates",
+    # inputs
+    "inputs.count": "number of input arrays",
+    "inputs.minimum": "smallest finite value over all inputs",
+    "inputs.maximum": "largest finite value over all inputs",
+    "inputs.mean": "mean of the first input",
+    "inputs.std": "standard deviation of the first input",
+    "inputs.shape_rank": "number of axes of the first input with the rows",
+    "inputs.columns": "size of the last axis of the first input",
+    "inputs.divisor": "255.0 for images of bytes; else the largest absolute value",
+    "inputs.looks_like_image": "three or four axes, or whole numbers 0..255 in many columns",
+    "inputs.integers": "all values are whole numbers",
+    "inputs.are_tokens": "whole numbers that feed an Embedding",
+    "inputs.nonfinite": "number of NaN or infinite entries",
+    "inputs.has_nonfinite": "some entry is NaN or infinite",
+    "inputs.largest_scale": "largest standard deviation or absolute mean of a column",
+    "inputs.scale_spread": "largest column standard deviation divided by the smallest positive one",
+    "inputs.constant_columns": "number of columns that never change",
+    # the layer that the fault names
+    "layer.index": "index of the faulty layer",
+    "layer.name": "its Keras name",
+    "layer.class_name": "its Keras class",
+    "layer.activation": "its effective activation, separate Activation layers included",
+    "layer.units": "size of the last axis of its output",
+    "layer.rate": "rate of a dropout layer",
+    "layer.is_output": "it is the output layer",
+    "layer.trainable": "its weights may change",
+    "layer.kernel_initializer": "class name of its kernel initializer, e.g. 'GlorotUniform'",
+    # the model
+    "model.kind": "'sequential', 'functional' or 'subclassed'",
+    "model.layers": "number of layers, input layers not counted",
+    "model.hidden_layers": "number of layers with weights before the output",
+    "model.hidden_activation": "most frequent effective activation of the hidden dense and convolutional layers",
+    "model.parameters": "number of parameters",
+    "model.trainable_parameters": "number of parameters that may change",
+    "model.has_normalization": "some layer normalises (BatchNormalization, LayerNormalization, Normalization, Rescaling …)",
+    "model.starts_with_normalization": "the first layer that touches the inputs normalises",
+    "model.first_layer": "index of the first layer that touches the inputs",
+    "model.has_dropout": "some layer drops",
+    "model.has_embedding": "the inputs are tokens",
+    "model.has_recurrent": "LSTM, GRU, SimpleRNN …",
+    "model.has_convolution": "Conv1D, Conv2D …",
+    # data and results
+    "data.kind": "'arrays', 'tf.data', 'generator' or 'PyDataset'",
+    "data.rows": "rows that reached fit",
+    "data.validation_rows": "rows of validation data",
+    "evaluation.skill": "skill after training: 0 trivial, 1 perfect",
+    "evaluation.metric": "'accuracy', 'balanced_accuracy', 'label_accuracy' or 'r2'",
+    "evaluation.split": "'validation', 'holdout' or 'training'",
+    "evaluation.constant": "the model predicts the same for every row",
+    "evaluation.prediction_min": "smallest prediction",
+    "evaluation.prediction_max": "largest prediction",
+    "reference.linear": "skill of the linear reference learner",
+    "reference.best": "skill of the best reference learner",
+    "reference.best_name": "its name",
+    # what localization proposes for the faulty setting
+    "suggested_activation": "activation that suits labels and loss",
+    "suggested_loss": "loss that suits labels and output",
+    "suggested_units": "output units that suit the labels",
+    "suggested_from_logits": "value of from_logits that suits the output activation",
+    "suggested_rate": "dropout rate",
+    "suggested_initializer": "kernel initializer that suits the layer's activation, as Keras spells it in strings",
+    "suggested_clipnorm": "gradient norm to clip at",
+}
+
+
+def facts_for(trace: Trace, diagnosis: Diagnosis, fault: Fault | None = None) -> dict[str, Any]:
+    """Every fact of ``FACTS`` about the fit that ``fault`` concerns (the last fit without a fault).
+
+    Example:
+        >>> facts = facts_for(trace, diagnosis, diagnosis.faults[0])  # doctest: +SKIP
+        >>> facts["task.kind"], facts["output.units"]  # doctest: +SKIP
+        ('binary', 1)
+    """
+    facts: dict[str, Any] = dict.fromkeys(FACTS)
+    facts["verdict"] = diagnosis.verdict
+    _add_task(facts, diagnosis)
+    if trace.fits:
+        index = fault.fit if fault is not None and 0 <= fault.fit < len(trace.fits) else len(trace.fits) - 1
+        fit = trace.fits[index]
+        for add in (_add_labels, _add_output, _add_compile, _add_fit, _add_inputs, _add_model, _add_results):
+            add(facts, fit)
+        if facts["task.kind"] not in ("binary", "multiclass"):
+            for name in ("labels.largest_class_share", "labels.smallest_class_share", "labels.sorted"):
+                facts[name] = None
+        if fault is not None and fault.layer is not None:
+            _add_layer(facts, fit, fault.layer.index)
+    if fault is not None:
+        _add_fault(facts, diagnosis, fault)
+    return facts
+
+
+def _add_fault(facts: dict[str, Any], diagnosis: Diagnosis, fault: Fault) -> None:
+    facts["fault.kind"] = fault.kind
+    facts["fault.confidence"] = fault.confidence
+    symptoms = [diagnosis.symptoms[index] for index in fault.symptoms if index < len(diagnosis.symptoms)]
+    if symptoms:
+        facts["fault.cause"] = max(symptoms, key=lambda symptom: symptom.strength).check
+    for name, value in fault.details.items():
+        known = name if name in FACTS else f"fault.{name}"
+        if known in FACTS and value is not None:
+            facts[known] = value
+
+
+def _add_task(facts: dict[str, Any], diagnosis: Diagnosis) -> None:
+    task = diagnosis.task
+    facts["task.kind"] = task.kind
+    facts["task.classes"] = task.classes
+    facts["task.encoding"] = task.encoding
+    facts["task.confidence"] = task.confidence
+    reference = diagnosis.reference
+    facts["reference.linear"] = reference.linear
+    facts["reference.best"] = reference.best
+    facts["reference.best_name"] = reference.best_name
+
+
+def _add_labels(facts: dict[str, Any], fit: FitTrace) -> None:
+    if not fit.data.targets:
+        return
+    labels = fit.data.targets[0]
+    facts["labels.shape_rank"] = len(labels.shape)
+    facts["labels.columns"] = columns(labels)
+    facts["labels.minimum"], facts["labels.maximum"] = labels.minimum, labels.maximum
+    facts["labels.mean"], facts["labels.std"] = labels.mean, labels.std
+    facts["labels.integers"] = labels.integers
+    facts["labels.one_hot"] = is_one_hot(labels)
+    facts["labels.multiplier"] = labels_multiplier(labels)
+    facts["labels.nonfinite"] = labels.nonfinite
+    facts["labels.distinct"] = None if labels.unique is None else len(labels.unique)
+    facts["labels.in_unit_interval"] = labels.minimum >= 0 and labels.maximum <= 1
+    facts["labels.in_signed_interval"] = labels.minimum >= -1 and labels.maximum <= 1
+    facts["labels.nonnegative"] = labels.minimum >= 0
+    shares = class_shares(labels)
+    if shares:
+        facts["labels.largest_class_share"], facts["labels.smallest_class_share"] = max(shares), min(shares)
+    facts["labels.sorted"] = labels_are_sorted(fit)
+
+
+def _add_output(facts: dict[str, Any], fit: FitTrace) -> None:
+    heads = output_heads(fit.model)
+    facts["output.count"] = len(heads)
+    if not heads:
+        return
+    head: OutputHead = heads[0]
+    facts["output.activation"] = head.activation
+    facts["output.units"] = head.units
+    facts["output.layer"] = head.layer.index
+    facts["output.activation_layer"] = head.activation_layer.index
+    facts["output.activation_is_separate"] = head.activation_layer.index != head.layer.index
+    facts["output.class_name"] = head.layer.class_name
+    if fit.model.output_shapes:
+        facts["output.shape_rank"] = len(fit.model.output_shapes[0])
+
+
+def _add_compile(facts: dict[str, Any], fit: FitTrace) -> None:
+    if fit.compile.losses:
+        loss = fit.compile.losses[0]
+        facts["loss.name"] = canonical_name(loss.name)
+        facts["loss.family"] = loss_family(loss)
+        facts["loss.from_logits"] = loss.from_logits
+        facts["loss.is_custom"] = loss.is_custom
+        facts["loss.from_string"] = loss.from_string
+    optimizer = fit.compile.optimizer
+    config = optimizer.config
+    facts["optimizer.name"] = optimizer.class_name
+    facts["optimizer.from_string"] = optimizer.from_string
+    facts["optimizer.momentum"] = config.get("momentum")
+    facts["optimizer.clips"] = any(config.get(name) for name in ("clipnorm", "clipvalue", "global_clipnorm"))
+    facts["learning_rate"] = optimizer.learning_rate
+    facts["update_ratio"] = update_ratio(fit)
+
+
+def _add_fit(facts: dict[str, Any], fit: FitTrace) -> None:
+    facts["fit.epochs"] = fit.fit.epochs
+    facts["fit.batch_size"] = fit.fit.batch_size
+    facts["fit.steps_per_epoch"] = steps_per_epoch(fit)
+    facts["fit.updates"] = updates_made(fit)
+    facts["fit.shuffle"] = fit.fit.shuffle
+    facts["fit.has_validation"] = fit.data.has_validation or fit.fit.validation_split > 0
+    facts["data.kind"] = fit.data.kind
+    facts["data.rows"] = fit.data.rows
+    facts["data.validation_rows"] = fit.data.validation_rows
+
+
+def _add_inputs(facts: dict[str, Any], fit: FitTrace) -> None:
+    inputs = fit.data.inputs
+    facts["inputs.count"] = len(inputs)
+    if not inputs:
+        return
+    first = inputs[0]
+    largest = max(max(abs(item.minimum), abs(item.maximum)) for item in inputs)
+    facts["inputs.minimum"] = min(item.minimum for item in inputs)
+    facts["inputs.maximum"] = max(item.maximum for item in inputs)
+    facts["inputs.mean"], facts["inputs.std"] = first.mean, first.std
+    facts["inputs.shape_rank"] = len(first.shape)
+    facts["inputs.columns"] = columns(first)
+    facts["inputs.looks_like_image"] = looks_like_image(fit)
+    facts["inputs.divisor"] = 255.0 if holds_bytes(first) else float(largest)
+    facts["inputs.integers"] = first.integers
+    facts["inputs.are_tokens"] = inputs_are_tokens(fit)
+    facts["inputs.nonfinite"] = sum(item.nonfinite for item in inputs)
+    facts["inputs.has_nonfinite"] = facts["inputs.nonfinite"] > 0
+    facts["inputs.largest_scale"] = max(largest_scale(item) for item in inputs)
+    deviations = [value for item in inputs for value in item.column_std]
+    positive = [value for value in deviations if value > 0]
+    facts["inputs.scale_spread"] = max(positive) / min(positive) if positive else None
+    facts["inputs.constant_columns"] = len(deviations) - len(positive)
+
+
+def _add_model(facts: dict[str, Any], fit: FitTrace) -> None:
+    model = fit.model
+    weighted = weighted_layers(model)
+    outputs = {head.layer.index for head in output_heads(model)}
+    facts["model.kind"] = model.kind
+    facts["model.layers"] = len(model.layers)
+    facts["model.hidden_layers"] = sum(1 for layer in weighted if layer.index not in outputs)
+    names = Counter(name for layer in hidden_linear_maps(model) if (name := effective_activation(model, layer)))
+    facts["model.hidden_activation"] = names.most_common(1)[0][0] if names else None
+    facts["model.parameters"] = model.parameters
+    facts["model.trainable_parameters"] = model.trainable_parameters
+    facts["model.has_normalization"] = has_any(model, NORMALIZATION_LAYERS)
+    facts["model.starts_with_normalization"] = starts_with_normalization(fit)
+    first = first_layers(model)
+    facts["model.first_layer"] = first[0].index if first else None
+    facts["model.has_dropout"] = has_any(model, DROPOUT_LAYERS)
+    facts["model.has_embedding"] = has_any(model, EMBEDDING_LAYERS)
+    facts["model.has_recurrent"] = has_any(model, RECURRENT_LAYERS)
+    facts["model.has_convolution"] = any("Conv" in layer.class_name for layer in model.layers)
+
+
+def _add_results(facts: dict[str, Any], fit: FitTrace) -> None:
+    for name in ("skill", "metric", "split", "constant", "prediction_min", "prediction_max"):
+        facts[f"evaluation.{name}"] = fit.evaluation.get(name)
+
+
+def _add_layer(facts: dict[str, Any], fit: FitTrace, index: int) -> None:
+    layer: LayerFacts | None = next((item for item in fit.model.layers if item.index == index), None)
+    if layer is None:
+        return
+    outputs = output_heads(fit.model)
+    facts["layer.index"] = layer.index
+    facts["layer.name"] = layer.name
+    facts["layer.class_name"] = layer.class_name
+    facts["layer.activation"] = effective_activation(fit.model, layer)
+    facts["layer.units"] = layer.units
+    facts["layer.rate"] = layer.config.get("rate")
+    facts["layer.is_output"] = any(index in (head.layer.index, head.activation_layer.index) for head in outputs)
+    facts["layer.trainable"] = layer.trainable
+    facts["layer.kernel_initializer"] = _initializer_name(layer.config.get("kernel_initializer"))
+
+
+def _initializer_name(config: Any) -> str | None:
+    if isinstance(config, Mapping):
+        name = config.get("class_name")
+        return str(name) if name is not None else None
+    return str(config) if config is not None else None

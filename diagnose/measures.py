@@ -1,0 +1,138 @@
+"""Quantities that checks, localization and facts share, worked out from what a trace recorded."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from .structure import EMBEDDING_LAYERS, NORMALIZATION_LAYERS, first_layers
+from .trace import ArrayFacts, FitTrace
+
+#: Class ids divided by one of these were scaled as if they were pixels (255), percentages or shares of the class count.
+_USUAL_DIVISORS = (255.0, 256.0, 100.0, 128.0)
+
+
+def columns(array: ArrayFacts) -> int:
+    """Size of the last axis; 1 for a flat array."""
+    if len(array.shape) < 2:
+        return 1
+    return int(array.shape[-1] or 1)
+
+
+def is_one_hot(labels: ArrayFacts) -> bool:
+    """Whether every row holds one 1 and else 0."""
+    if columns(labels) < 2 or labels.unique is None or not set(labels.unique) <= {0.0, 1.0}:
+        return False
+    if labels.row_sums is not None:
+        return labels.row_sums[0] == labels.row_sums[1] == 1
+    return len(labels.shape) > 2 and math.isclose(labels.mean, 1 / columns(labels), rel_tol=1e-3)
+
+
+def labels_multiplier(labels: ArrayFacts) -> float | None:
+    """For class ids divided by a constant, the number that brings them back to whole numbers; None otherwise."""
+    if labels.integers or labels.unique is None or not 2 <= len(labels.unique) <= 256:
+        return None
+    values = np.asarray(labels.unique, dtype=float)
+    steps = np.diff(values)
+    if len(steps) < 1 or steps.min() <= 0:
+        return None
+    for divisor in (*_USUAL_DIVISORS, round(1 / steps.min(), 6)):
+        scaled = values * divisor
+        if np.allclose(scaled, np.round(scaled), atol=1e-3) and np.abs(scaled).max() < 1000:
+            return float(divisor)
+    return None
+
+
+def class_shares(labels: ArrayFacts) -> tuple[float, ...]:
+    """Share of rows of each class for label ids or one-hot labels; empty for anything else."""
+    if is_one_hot(labels):
+        return tuple(labels.column_mean)
+    if columns(labels) == 1 and labels.counts:
+        total = sum(labels.counts)
+        return tuple(count / total for count in labels.counts)
+    return ()
+
+
+def labels_are_sorted(fit: FitTrace) -> bool | None:
+    """Whether the sampled rows come ordered by class, None when that cannot be seen."""
+    if fit.sample is None or not fit.sample.targets:
+        return None
+    labels = np.asarray(fit.sample.targets[0])
+    if labels.ndim == 2 and labels.shape[1] > 1:
+        labels = labels.argmax(axis=1)
+    labels = labels.reshape(len(labels), -1)[:, 0] if labels.ndim > 1 else labels
+    if len(labels) < 4 or len(np.unique(labels)) < 2:
+        return None
+    changes = int(np.count_nonzero(np.diff(labels)))
+    return changes == len(np.unique(labels)) - 1
+
+
+def largest_scale(inputs: ArrayFacts) -> float:
+    """Largest standard deviation or absolute mean of a column (of the whole array where columns were not measured)."""
+    if inputs.column_std:
+        return float(max(max(inputs.column_std), max(abs(value) for value in inputs.column_mean)))
+    return float(max(inputs.std, abs(inputs.mean)))
+
+
+def holds_bytes(inputs: ArrayFacts) -> bool:
+    """Whether the values look like bytes: within 0..255, reaching beyond 127, in more than a few columns."""
+    if not (inputs.minimum >= 0 and 127 < inputs.maximum <= 255):
+        return False
+    return len(inputs.shape) >= 3 or (inputs.integers and columns(inputs) >= 64)
+
+
+def looks_like_image(fit: FitTrace) -> bool:
+    """Whether the first input is a picture: height, width and perhaps channels, or flattened bytes."""
+    if not fit.data.inputs:
+        return False
+    first = fit.data.inputs[0]
+    has_2d_convolution = any(layer.class_name.endswith("Conv2D") for layer in fit.model.layers)
+    return holds_bytes(first) or len(first.shape) == 4 or (len(first.shape) == 3 and has_2d_convolution)
+
+
+def inputs_are_tokens(fit: FitTrace) -> bool:
+    """Whether whole numbers are looked up by an embedding first."""
+    first = first_layers(fit.model)
+    return bool(first) and all(layer.class_name in EMBEDDING_LAYERS for layer in first)
+
+
+def starts_with_normalization(fit: FitTrace) -> bool:
+    """Whether everything that touches the inputs first is a normalisation layer."""
+    first = first_layers(fit.model)
+    return bool(first) and all(layer.class_name in NORMALIZATION_LAYERS for layer in first)
+
+
+def steps_per_epoch(fit: FitTrace) -> int | None:
+    """Training steps in one epoch, as asked for or as follows from rows and batch size."""
+    if fit.fit.steps_per_epoch:
+        return fit.fit.steps_per_epoch
+    if fit.data.rows and fit.fit.batch_size:
+        return max(1, math.ceil(fit.data.rows / fit.fit.batch_size))
+    return None
+
+
+def updates_made(fit: FitTrace) -> int | None:
+    """Number of training steps that were made."""
+    if len(fit.statistics.loss_steps):
+        return int(fit.statistics.loss_steps[-1]) + 1
+    per_epoch = steps_per_epoch(fit)
+    return None if per_epoch is None else per_epoch * len(fit.epoch_metrics.get("loss", ()))
+
+
+def update_ratios(fit: FitTrace) -> np.ndarray:
+    """|weight change| / |weights| per sampled step and layer, NaN where there is nothing to measure."""
+    layers = fit.statistics.layers
+    update, weight = layers.get("update_norm"), layers.get("weight_norm")
+    if update is None or weight is None or update.size == 0:
+        return np.empty((0, 0))
+    with np.errstate(divide="ignore", invalid="ignore"):
+        ratio: np.ndarray = np.where(weight > 0, update / weight, np.nan)
+    return ratio
+
+
+def update_ratio(fit: FitTrace) -> float | None:
+    """Median over steps of the parameter-wide |change| / |weights|: the size of a typical step."""
+    ratios = update_ratios(fit)
+    finite = ratios[np.isfinite(ratios)]
+    return float(np.median(finite)) if finite.size else None
