@@ -1,0 +1,20 @@
+"""What is known about faults and their cures: cases as facts, rules as data."""
+
+from .documents import KnowledgeError
+from .explain import explain
+from .loader import KnowledgeBase, load_knowledge
+from .matching import Matching, ResolvedEdit, RuleMatch, match, match_with_notes
+from .schema import Rule
+
+__all__ = [
+    "KnowledgeBase",
+    "KnowledgeError",
+    "Matching",
+    "ResolvedEdit",
+    "Rule",
+    "RuleMatch",
+    "explain",
+    "load_knowledge",
+    "match",
+    "match_with_notes",
+]
