@@ -35,8 +35,8 @@ else:
         def __call__(self, *arguments: Any, **options: Any) -> Any:
             return import_module(".api", __name__).diagnose(*arguments, **options)
 
-    # Importing any module below dlfix.diagnose binds that name here to the subpackage, whatever stood there before; so the
-    # subpackage (empty in itself, hence cheap to import) is what must answer to a call.
+    # Importing any module below dlfix.diagnose binds that name here to the subpackage, whatever stood there before;
+    # so the subpackage (empty in itself, hence cheap to import) is what must answer to a call.
     diagnose.__class__ = _CallablePackage
 
 _LAZY = {
@@ -49,7 +49,7 @@ _LAZY = {
     "Result": ".result",
 }
 
-__all__ = [  # noqa: PLE0604, RUF022 - the lazy names, in one place
+__all__ = [  # noqa: PLE0604 - the lazy names, in one place
     "__version__",
     "diagnose",
     *_LAZY,

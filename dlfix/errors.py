@@ -22,7 +22,7 @@ class DlfixError(Exception):
     """An error with a message for the user.
 
     Args:
-        slug: Stable name of the kind of error; an anchor of ``docs/troubleshooting.md`` and a word for ``dlfix explain``.
+        slug: Stable name of the kind of error: an anchor of ``docs/troubleshooting.md``, a word for ``dlfix explain``.
         what: What happened and what was received, one sentence.
         hint: What to do about it.
     """

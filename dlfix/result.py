@@ -180,6 +180,7 @@ class Result(_Document):
     project_root: str = ""
     verdict: Literal["healthy", "faulty", "error"]
     summary: str = ""  # the verdict as one sentence
+    interrupted: bool = False  # by Ctrl-C; what was finished until then is in here
     error: str | None = None  # what went wrong when verdict is "error": what happened, what was received, what to do
     exception: ExceptionResult | None = None
     task: TaskResult = TaskResult(kind="unknown")
@@ -202,6 +203,15 @@ class Result(_Document):
 
     def to_json(self) -> str:
         return self.model_dump_json(by_alias=True, indent=2)
+
+    def _repr_html_(self) -> str:
+        """The report for a notebook, in a frame of its own so that no style leaks either way."""
+        from html import escape
+
+        from .views.html import render_html
+
+        page = escape(render_html(self), quote=True)
+        return f'<iframe srcdoc="{page}" title="dlfix report" style="width:100%;height:640px;border:0"></iframe>'
 
     @classmethod
     def from_json(cls, text: str | bytes) -> Result:

@@ -1,4 +1,4 @@
-"""Settings: command line over ``DLFIX_*`` over ``[tool.dlfix]`` of the project's ``pyproject.toml`` over the defaults."""
+"""Settings: command line over ``DLFIX_*`` over ``[tool.dlfix]`` of ``pyproject.toml`` over the defaults."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ Seconds = Annotated[float, BeforeValidator(parse_duration)]
 
 
 class Settings(BaseModel):
-    """Everything that steers a run; the same names on the command line, in the environment and in ``pyproject.toml``."""
+    """Everything that steers a run; same names on the command line, in the environment, in ``pyproject.toml``."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -76,13 +76,15 @@ def resolve_settings(
     *,
     near: Path | None = None,
     environment: Mapping[str, str] | None = None,
+    origin: str = "command line",
 ) -> Resolved:
     """Merge all sources of settings.
 
     Args:
         options: From the command line or the caller; a value of None (or an empty sequence) means "not given".
-        near: The script, or a folder: the nearest ``pyproject.toml`` at or above it with a ``[tool.dlfix]`` table counts.
+        near: The script, or a folder: the nearest ``pyproject.toml`` at or above it with ``[tool.dlfix]`` counts.
         environment: Read for ``DLFIX_*``; by default the process's own.
+        origin: How messages name the place that ``options`` come from.
 
     Raises:
         UsageError: An unknown or unusable setting, with its place and the nearest known name.
@@ -91,20 +93,17 @@ def resolve_settings(
     origins: dict[str, str] = dict.fromkeys(setting_names(), "default")
     given = {name: value for name, value in (options or {}).items() if value is not None and value not in ((), [])}
     file, table = project_table(near or Path.cwd())
-    for values, origin in (
-        (table, str(file) if file else ""),
-        (_from_environment(os.environ if environment is None else environment), None),
-        (given, "command line"),
-    ):
+    variables = _from_environment(os.environ if environment is None else environment)
+    for values, source in ((_resolve_rules(table, file), str(file)), (variables, None), (given, origin)):
         for name, value in values.items():
-            place = origin if origin is not None else ENVIRONMENT_PREFIX + name.upper()
+            place = source if source is not None else ENVIRONMENT_PREFIX + name.upper()
             if name not in origins:
                 raise UsageError(
                     "unknown-setting",
                     f"unknown setting {name!r} in {place}",
                     did_you_mean(name, origins) or f"Known settings: {', '.join(sorted(origins))}.",
                 )
-            merged[name] = _relative_rules(value, file.parent) if name == "rules" and origin == str(file) and file else value
+            merged[name] = value
             origins[name] = place
     try:
         return Resolved(Settings.model_validate(merged), origins)
@@ -113,7 +112,7 @@ def resolve_settings(
 
 
 def project_table(near: Path) -> tuple[Path | None, dict[str, Any]]:
-    """Return the nearest ``pyproject.toml`` at or above ``near`` that has ``[tool.dlfix]``, and that table (else None, {})."""
+    """Return the nearest ``pyproject.toml`` at or above ``near`` that has ``[tool.dlfix]``, and that table."""
     near = near.resolve()
     for folder in (near, *near.parents):
         file = folder / "pyproject.toml"
@@ -122,7 +121,9 @@ def project_table(near: Path) -> tuple[Path | None, dict[str, Any]]:
         try:
             tool = tomllib.loads(file.read_text(encoding="utf-8")).get("tool", {})
         except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-            raise UsageError("broken-configuration", f"{file} is not valid TOML: {error}", "Correct that file.") from None
+            raise UsageError(
+                "broken-configuration", f"{file} is not valid TOML: {error}", "Correct that file."
+            ) from None
         except OSError:
             continue
         if isinstance(tool, dict) and "dlfix" in tool:
@@ -134,7 +135,7 @@ def project_table(near: Path) -> tuple[Path | None, dict[str, Any]]:
 
 
 def _from_environment(environment: Mapping[str, str]) -> dict[str, Any]:
-    """Return the settings among the variables. An unknown ``DLFIX_*`` counts as a typing error only if it nearly is one."""
+    """Return the settings among the variables. An unknown ``DLFIX_*`` is a mistake only if it nearly is a setting."""
     names, values = setting_names(), {}
     for variable, text in environment.items():
         if not variable.startswith(ENVIRONMENT_PREFIX) or not text.strip():
@@ -159,11 +160,13 @@ def _environment_value(name: str, text: str) -> Any:
     return tuple(part.strip() for part in text.split(separator) if part.strip())
 
 
-def _relative_rules(value: Any, folder: Path) -> Any:
+def _resolve_rules(table: dict[str, Any], file: Path | None) -> dict[str, Any]:
     """Folders in a configuration file are meant relative to that file."""
-    if isinstance(value, str):
-        value = [value]
-    return [str(folder / part) if isinstance(part, str) else part for part in value] if isinstance(value, list) else value
+    folders = table.get("rules")
+    folders = [folders] if isinstance(folders, str) else folders
+    if file is None or not isinstance(folders, list):
+        return table
+    return {**table, "rules": [str(file.parent / part) if isinstance(part, str) else part for part in folders]}
 
 
 def _usage_error(error: ValidationError, origins: Mapping[str, str]) -> UsageError:
@@ -174,5 +177,7 @@ def _usage_error(error: ValidationError, origins: Mapping[str, str]) -> UsageErr
             lines.append(message)
             continue
         name = str(problem["loc"][0])
-        lines.append(f"{name} = {problem['input']!r} ({origins.get(name, 'given')}): {message[:1].lower()}{message[1:]}")
-    return UsageError("bad-setting", "; ".join(lines), "`dlfix show --settings` prints every setting and where it came from.")
+        place = origins.get(name, "given")
+        lines.append(f"{name} = {problem['input']!r} ({place}): {message[:1].lower()}{message[1:]}")
+    hint = "`dlfix show --settings` prints every setting and where it came from."
+    return UsageError("bad-setting", "; ".join(lines), hint)

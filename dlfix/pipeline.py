@@ -1,0 +1,379 @@
+"""One run from the script to the result: probe, diagnosis, patches, trials, run folder, within one budget of time."""
+
+from __future__ import annotations
+
+import ast
+import sys
+import time
+import traceback
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ._version import __version__
+from .assemble import Findings, run_environment, to_result
+from .durations import format_duration
+from .errors import DlfixError, ExitCode, ScriptError, UsageError, did_you_mean
+from .inputs import Script, check_path, hash_files, read_script
+from .keras_support import check_imports, check_installation, tensorflow_version
+from .progress import ProgressCallback, ProgressEvent
+from .result import Result
+from .runs import RunFolder, create_run, data_files, find_identical
+from .script_failures import explain_failure
+from .settings import Resolved
+
+if TYPE_CHECKING:
+    from .diagnose.execution import Executor
+    from .knowledge_base.loader import KnowledgeBase
+
+#: Share of the budget that the probe run may take at most; what it leaves goes to the trials.
+PROBE_SHARE = 0.4
+
+#: Kept back from the trials for ending child processes and writing the report.
+_CLOSING_SECONDS = 2.0
+
+
+class InternalError(DlfixError):
+    """A bug of dlfix; the traceback is in a file."""
+
+    exit_code = ExitCode.BUG
+
+
+@dataclass(frozen=True)
+class Request:
+    """What to run.
+
+    Attributes:
+        source: A script, or for ``diagnose`` the folder of a saved trace.
+        trials: Propose and try patches (``suggest``) or stop after the diagnosis (``diagnose``).
+        resume: Answer from an identical earlier run if there is one.
+        run_base: Folder that gets ``.dlfix``; default: the current one.
+    """
+
+    source: Path
+    resolved: Resolved
+    arguments: tuple[str, ...] = ()
+    trials: bool = True
+    resume: bool = False
+    run_base: Path | None = None
+    progress: ProgressCallback = lambda event: None
+
+
+@dataclass(frozen=True)
+class Completed:
+    """A result and the folder it is kept in."""
+
+    result: Result
+    folder: RunFolder
+
+
+def run(request: Request) -> Completed:
+    """Run the whole way and return what was found; a script that fails is a result with the verdict ``error``.
+
+    Raises:
+        UsageError: Nothing was run, because what was asked for cannot be.
+        InternalError: A bug of dlfix.
+    """
+    return _Run(request).run()
+
+
+class _Run:
+    """The state of one run: a deadline, the findings so far, the folder."""
+
+    def __init__(self, request: Request) -> None:
+        self.request = request
+        self.settings = request.resolved.settings
+        self.started = time.monotonic()
+        self.deadline = self.started + self.settings.budget
+        self.findings = Findings(
+            script=request.source.name,
+            project_root=str(request.source.absolute().parent),
+            arguments=request.arguments,
+            settings=request.resolved.as_dict(),
+        )
+        self.script: Script | None = None
+        self.knowledge: KnowledgeBase | None = None
+        self.key: dict[str, Any] | None = None
+
+    def run(self) -> Completed:
+        saved = self._saved_trace()
+        if saved is None:
+            check_path(self.request.source, directory_is_trace=not self.request.trials)
+            check_installation()
+        if self.request.trials:
+            self.knowledge = self._load_knowledge()
+        if saved is None:
+            self._read_script()
+            earlier = self._earlier_run()
+            if earlier is not None:
+                return earlier
+        folder = create_run(self.request.source, self.request.run_base)
+        self.findings.run = folder.id
+        try:
+            self._steps(folder, saved)
+        except KeyboardInterrupt:
+            self.findings.interrupted = True
+            self.findings.notes.append("interrupted: what was finished until then is reported")
+        except DlfixError:
+            raise
+        except Exception as error:
+            raise _crash_report(error, folder) from error
+        return self._finish(folder)
+
+    def _steps(self, folder: RunFolder, saved: Path | None) -> None:
+        if saved is not None:
+            from .diagnose.trace_io import load_trace
+
+            self.findings.trace = load_trace(saved)
+            self.findings.script = Path(self.findings.trace.script).name
+            self.findings.arguments = self.findings.trace.arguments
+            self.findings.project_root = self.findings.trace.project_root
+            self._diagnose()
+            return
+        if self.findings.error is not None:
+            return
+        from .diagnose.execution import Executor
+
+        with Executor() as executor:
+            executor.start()
+            self.findings.environment = run_environment(executor.isolation, sys.argv)
+            try:
+                self._probe(executor, folder)
+                self._diagnose()
+                if self._wants_patches():
+                    self._search(executor)
+            except KeyboardInterrupt:
+                executor.cancel_all()
+                raise
+
+    # -- before anything runs ------------------------------------------------------------------------------------
+
+    def _saved_trace(self) -> Path | None:
+        """Return the folder of a saved trace if that is what ``diagnose`` was given (a run folder holds one as well)."""
+        source = self.request.source
+        if self.request.trials or not source.is_dir():
+            return None
+        for candidate in (source, source / "trace"):
+            if candidate.is_dir() and any(candidate.glob("*.json")) and not (candidate / "result.json").exists():
+                return candidate
+        return None
+
+    def _load_knowledge(self) -> KnowledgeBase:
+        from .knowledge_base import load_knowledge
+        from .knowledge_base.documents import KnowledgeError
+
+        try:
+            knowledge = load_knowledge(self.settings.rules)
+        except KnowledgeError as error:
+            raise UsageError("broken-rule", str(error), "Correct that rule, or leave its folder out.") from None
+        known = [rule.id for rule in knowledge.rules]
+        for wanted in (*self.settings.select, *self.settings.ignore):
+            if wanted not in known:
+                hint = did_you_mean(wanted, known) or "`dlfix rules` lists them all."
+                raise UsageError("unknown-rule", f"there is no rule {wanted!r}", hint)
+        kept = tuple(
+            rule
+            for rule in knowledge.rules
+            if (not self.settings.select or rule.id in self.settings.select) and rule.id not in self.settings.ignore
+        )
+        return replace(knowledge, rules=kept)
+
+    def _read_script(self) -> None:
+        try:
+            self.script = read_script(self.request.source)
+            self.findings.script = _relative(self.script.path, self.script.project_root)
+            self.findings.project_root = str(self.script.project_root)
+            check_imports(self.script.tree, self.script.path.name)
+        except ScriptError as error:
+            self.findings.error = error
+
+    def _earlier_run(self) -> Completed | None:
+        if self.script is None or self.findings.error is not None:
+            return None
+        self.key = _run_key(self.request, self.script)
+        if not self.request.resume:
+            return None
+        earlier = find_identical(self.key, self.request.run_base)
+        if earlier is None:
+            self.findings.notes.append("--resume: there is no earlier run of exactly this; it was run afresh")
+            return None
+        result = earlier.load_result()
+        note = f"this is the result of the identical run {earlier.id} ({result.created}); nothing was run again"
+        return Completed(result.model_copy(update={"notes": (*result.notes, note)}), earlier)
+
+    # -- the steps -----------------------------------------------------------------------------------------------
+
+    def _probe(self, executor: Executor, folder: RunFolder) -> None:
+        from .diagnose.recording import record_script
+
+        assert self.script is not None
+        share = self.settings.probe_budget or self.settings.budget * (PROBE_SHARE if self.request.trials else 0.9)
+        seconds = max(min(share, self._seconds_left() - _CLOSING_SECONDS), 1.0)
+        self._report("probe", f"probe run of {self.script.path.name} (at most {format_duration(seconds)})")
+        self.findings.trace = record_script(
+            executor,
+            self.script.path,
+            self.request.arguments,
+            project_root=self.script.project_root,
+            working_directory=Path.cwd(),
+            seconds=seconds,
+            memory_bytes=memory_limit(),
+            seed=self.settings.seed,
+            output=folder.trace,
+        )
+
+    def _diagnose(self) -> None:
+        from .diagnose.diagnosis import diagnose
+
+        trace = self.findings.trace
+        assert trace is not None
+        if not trace.fits:
+            self._fail()
+            return
+        self._report("diagnose", f"diagnosing ({_seen(len(trace.fits))}, {format_duration(trace.seconds)})")
+        diagnosis = diagnose(trace)
+        self.findings.diagnosis = diagnosis
+        if diagnosis.verdict == "error":
+            self._fail()
+        elif trace.state == "timed out":
+            self.findings.notes.append(
+                f"the probe run was stopped after {format_duration(trace.seconds)}; the diagnosis rests on what was "
+                "seen until then (more with --probe-budget)"
+            )
+
+    def _fail(self) -> None:
+        trace = self.findings.trace
+        assert trace is not None
+        script = self.script
+        if script is None:
+            path = Path(trace.script)
+            script = Script(path, Path(trace.project_root), {}, ast.Module(body=[], type_ignores=[]))
+        self.findings.error = explain_failure(trace, script)
+
+    def _wants_patches(self) -> bool:
+        diagnosis = self.findings.diagnosis
+        return (
+            self.request.trials and diagnosis is not None and diagnosis.verdict == "faulty" and not self.findings.error
+        )
+
+    def _search(self, executor: Executor) -> None:
+        from .proposals import propose, prove, untested
+
+        trace, diagnosis, script, knowledge = self.findings.trace, self.findings.diagnosis, self.script, self.knowledge
+        assert trace is not None
+        assert diagnosis is not None
+        assert script is not None
+        assert knowledge is not None
+        proposals = propose(trace, diagnosis, knowledge, script, most=self.settings.max_patches)
+        self.findings.notes += proposals.notes
+        self.findings.references = {rule.id: tuple(rule.references) for rule in knowledge.rules}
+        if not self.settings.validate_patches:
+            self.findings.suggestions = untested(proposals.patches)
+            return
+        prove(
+            self.findings,
+            proposals.patches,
+            executor,
+            script,
+            self.settings,
+            seconds=self._seconds_left() - _CLOSING_SECONDS,
+            progress=self._report,
+        )
+
+    # -- the end -------------------------------------------------------------------------------------------------
+
+    def _finish(self, folder: RunFolder) -> Completed:
+        self._report("report", "writing the report")
+        self._note_changed_files()
+        self.findings.wall_seconds = time.monotonic() - self.started
+        result = to_result(self.findings)
+        for suggestion in self.findings.suggestions:
+            folder.save_patch(suggestion.rank, suggestion.patch)
+        result = self._write_report(folder, result)
+        folder.save_result(result, None if self.findings.interrupted else self.key)
+        return Completed(result, folder)
+
+    def _write_report(self, folder: RunFolder, result: Result) -> Result:
+        """A report that cannot be drawn must not cost the result."""
+        from .runs import write_atomically
+
+        try:
+            from .views.html import render_html
+
+            write_atomically(folder.report_file, render_html(result).encode("utf-8", "replace"))
+        except Exception as error:
+            crash = _crash_report(error, folder)
+            return result.model_copy(update={"notes": (*result.notes, f"no HTML report: {crash}")})
+        return result
+
+    def _note_changed_files(self) -> None:
+        if self.script is None:
+            return
+        root = self.script.project_root
+        now = hash_files([root / name for name in self.script.sources], root)
+        changed = [name for name, digest in self.script.sources.items() if now.get(name) != digest]
+        if changed:
+            self.findings.notes.append(
+                f"changed by someone else while dlfix ran: {', '.join(changed)}; the result is about the files as they were "
+                "at the start"
+            )
+
+    def _seconds_left(self) -> float:
+        return self.deadline - time.monotonic()
+
+    def _report(self, phase: str, message: str, **details: Any) -> None:
+        event = ProgressEvent(phase, message, seconds_left=max(self._seconds_left(), 0.0), **details)
+        self.request.progress(event)
+
+
+def memory_limit() -> int:
+    """Return how much one child process may use: most of what is free now, so that the machine stays usable."""
+    import psutil
+
+    return max(int(psutil.virtual_memory().available * 0.8), 1 << 30)
+
+
+def _run_key(request: Request, script: Script) -> dict[str, Any]:
+    """Return everything known that the result of a run depends on; two runs with equal keys would be the same run."""
+    constants = (
+        node.value for node in ast.walk(script.tree) if isinstance(node, ast.Constant) and isinstance(node.value, str)
+    )
+    settings = {
+        name: value for name, value in request.resolved.as_dict().items() if name not in ("format", "exit_zero")
+    }
+    files = data_files((*constants, *request.arguments), (Path.cwd(), script.path.parent))
+    return {
+        "script": str(script.path),
+        "sources": script.sources,
+        "arguments": list(request.arguments),
+        "working_directory": str(Path.cwd()),
+        "settings": settings,
+        "rules": _rule_files(request),
+        "data": {name: list(facts) for name, facts in sorted(files.items())},
+        "versions": {"dlfix": __version__, "python": sys.version, "tensorflow": tensorflow_version()},
+        "trials": request.trials,
+    }
+
+
+def _rule_files(request: Request) -> dict[str, str]:
+    folders = request.resolved.settings.rules
+    return hash_files((path for folder in folders for path in sorted(folder.rglob("*.yaml"))), Path.cwd())
+
+
+def _crash_report(error: Exception, folder: RunFolder) -> InternalError:
+    file = folder.path / "crash.txt"
+    text = "".join(traceback.format_exception(error))
+    file.write_text(f"dlfix {__version__}, Python {sys.version}\n{sys.argv}\n\n{text}", encoding="utf-8")
+    return InternalError(
+        "bug",
+        f"a bug in dlfix: {type(error).__name__}: {error}".splitlines()[0],
+        f"The traceback is in {file}; it helps to mend this (and -v shows it). Your files were not changed.",
+    )
+
+
+def _relative(path: Path, root: Path) -> str:
+    return path.relative_to(root).as_posix() if path.is_relative_to(root) else str(path)
+
+
+def _seen(fits: int) -> str:
+    return "1 training" if fits == 1 else f"{fits} trainings"

@@ -1,0 +1,149 @@
+"""Why a probe run left nothing to diagnose, in words that say what to do."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+
+from .diagnose.trace import ExceptionFacts, Trace
+from .durations import format_duration
+from .errors import ScriptError
+from .inputs import Script
+
+#: Ways to train that no ``fit`` of Keras sees, by the name that is called.
+_OWN_LOOPS = {
+    "train_on_batch": "train_on_batch",
+    "GradientTape": "a training loop of its own (GradientTape)",
+    "minimize": "optimizer.minimize",
+    "apply_gradients": "a training loop of its own (apply_gradients)",
+}
+_OTHER_LIBRARIES = {"torch": "PyTorch", "jax": "JAX", "flax": "Flax", "sklearn": "scikit-learn", "xgboost": "XGBoost"}
+_ARGUMENT_PARSERS = {"argparse", "click", "typer", "fire", "docopt", "absl", "optparse"}
+_ARGUMENTS_HINT = "Pass the script's own arguments after --, for example: dlfix suggest {name} -- --data data.csv"
+
+
+def explain_failure(trace: Trace, script: Script, log: str = "") -> ScriptError:
+    """Return the error that says why ``trace`` cannot be diagnosed.
+
+    Args:
+        log: The end of what the script printed, shown when it says more than the exception.
+    """
+    name = script.path.name
+    exception = trace.exception or next((fit.exception for fit in reversed(trace.fits) if fit.exception), None)
+    if trace.state == "timed out":
+        return _timed_out(trace, name)
+    if trace.state == "out of memory":
+        return ScriptError(
+            "out-of-memory",
+            f"{name} used more memory than it was allowed and was stopped after {format_duration(trace.seconds)}",
+            "Give it less data for the diagnosis, or run it on a machine with more memory.",
+            traceback=log,
+        )
+    if exception is not None:
+        return _raised(exception, script, log)
+    if trace.state == "killed":
+        reason = next((note for note in trace.notes if "signal" in note or "exit" in note), "")
+        return ScriptError(
+            "script-died",
+            f"{name} died without an exception after {format_duration(trace.seconds)}"
+            + (f" ({reason})" if reason else ""),
+            "Does it run to its end with plain python? A crash inside a native library leaves no traceback.",
+            traceback=log,
+        )
+    return _nothing_trained(trace, script)
+
+
+def _timed_out(trace: Trace, name: str) -> ScriptError:
+    spent = format_duration(trace.seconds)
+    if trace.fits:
+        return ScriptError(
+            "never-ends",
+            f"{name} was stopped after {spent}: its training had not got far enough to be diagnosed",
+            "Give it more time (--probe-budget 10m --budget 20m), or less data.",
+        )
+    return ScriptError(
+        "never-ends",
+        f"{name} was stopped after {spent}; until then it had not begun to train",
+        "Give it more time (--probe-budget 10m --budget 20m), or let it load less data. A script that waits for something "
+        "(a server, a window, a key) cannot be diagnosed.",
+    )
+
+
+def _raised(exception: ExceptionFacts, script: Script, log: str) -> ScriptError:
+    name, kind, message = script.path.name, exception.type_name, exception.message.strip()
+    place = f"{exception.site.span.file}:{exception.site.span.line}" if exception.site else name
+    short = kind.rsplit(".", 1)[-1]
+    first_line = message.splitlines()[0] if message else ""
+    if short == "SystemExit":
+        return _left_early(exception, script, log)
+    slug, hint = "script-failed", f"Correct that first; python {name} fails in the same way."
+    if short == "EOFError":
+        slug = "reads-stdin"
+        hint = "The script asks for input; dlfix runs it without any. Take the value from an argument or a constant."
+    elif short in ("ModuleNotFoundError", "ImportError"):
+        slug = "missing-module"
+        hint = "Install it into the environment that runs dlfix; the script runs with the same Python."
+    elif short == "FileNotFoundError":
+        slug = "missing-file"
+        hint = "Relative paths count from the folder where dlfix was started, as with plain python."
+    elif short in ("IndexError", "KeyError") and "sys.argv" in exception.traceback:
+        slug, hint = "needs-arguments", _ARGUMENTS_HINT.format(name=name)
+    what = f"{place}: the script raised {short}" + (f": {first_line}" if first_line else "")
+    return ScriptError(slug, what, hint, traceback=exception.traceback, type_name=kind)
+
+
+def _left_early(exception: ExceptionFacts, script: Script, log: str) -> ScriptError:
+    name, code = script.path.name, exception.message.strip()
+    if _imported(script.tree) & _ARGUMENT_PARSERS and code in ("2", "1", ""):
+        return ScriptError(
+            "needs-arguments",
+            f"{name} ended with exit code {code or 0} before training: it seems to need arguments",
+            _ARGUMENTS_HINT.format(name=name),
+            traceback=log,
+            type_name="SystemExit",
+        )
+    return ScriptError(
+        "script-failed",
+        f"{name} ended itself before training (sys.exit({code}))",
+        "Let it get as far as fit when it is run as a script.",
+        traceback=exception.traceback or log,
+        type_name="SystemExit",
+    )
+
+
+def _nothing_trained(trace: Trace, script: Script) -> ScriptError:
+    name = script.path.name
+    built = trace.models_built
+    seen = [f"{built} Keras model{'s' if built != 1 else ''} built" if built else "no Keras model built"]
+    loops = sorted(set(_own_loops(script.tree)))
+    seen += [f"{_OWN_LOOPS[word]} in line {line}" for line, word in loops[:3]]
+    others = sorted(_imported(script.tree) & set(_OTHER_LIBRARIES))
+    seen += [f"{_OTHER_LIBRARIES[module]} imported" for module in others]
+    hint = "Does the script call model.fit when run like this? dlfix watches the fit of Keras."
+    if loops:
+        hint = "dlfix watches model.fit of Keras; a training loop of one's own is not seen. Train with model.fit."
+    elif not built and others:
+        hint = f"dlfix works with Keras on TensorFlow, not with {_OTHER_LIBRARIES[others[0]]}."
+    elif _imported(script.tree) & _ARGUMENT_PARSERS or "argv" in ast.dump(script.tree):
+        hint += " " + _ARGUMENTS_HINT.format(name=name)
+    return ScriptError(
+        "nothing-trained", f"{name} ran to its end without training anything; seen: {', '.join(seen)}", hint
+    )
+
+
+def _own_loops(tree: ast.Module) -> Iterator[tuple[int, str]]:
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Call):
+            name = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", None)
+            if name in _OWN_LOOPS:
+                yield node.lineno, name
+
+
+def _imported(tree: ast.Module) -> set[str]:
+    modules = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            modules |= {alias.name.split(".")[0] for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+            modules.add(node.module.split(".")[0])
+    return modules
