@@ -1,0 +1,152 @@
+"""The agent of a probe run: hooks in, the user's script unmodified, the trace out."""
+
+from __future__ import annotations
+
+import os
+import platform
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from ..execution.job import Job
+from ..trace import ExceptionFacts, FitTrace, Trace
+from ..trace_io import TraceWriter
+from .failures import exception_facts
+from .hooks import Hooks
+from .session import ProbeSession, ProbeStop
+from .sites import SiteFinder
+
+#: Saving may take this share of the run at most.
+_SAVE_SHARE = 0.02
+_SAVE_EVERY_SECONDS = 3.0
+
+
+def record(job: Job, run_script: Callable[[], object]) -> None:
+    """Run the script under the probe and write its trace to ``job.output``.
+
+    Parameters of the job: ``seed`` (set before the script's first line), ``seconds`` (after that a running fit is stopped
+    on purpose) and ``probe_budget`` (share of training time that observing may cost).
+    """
+    started = time.monotonic()
+    parameters = job.parameters
+    seconds = parameters.get("seconds")
+    session = ProbeSession(
+        finder=SiteFinder(Path(job.project_root), Path(job.script)),
+        deadline=started + float(seconds) if seconds else None,
+        budget=float(parameters.get("probe_budget", 0.03)),
+    )
+    recorder = _Recorder(job, session, TraceWriter(Path(job.output)), started)
+    session.changed = recorder.save_if_worth
+    with session.soft("anything: Keras could not be imported or seeded"):
+        import keras
+
+        if (seed := parameters.get("seed")) is not None:
+            keras.utils.set_random_seed(int(seed))
+    recorder.save("killed")
+    state, failure = "completed", None
+    with Hooks(session):
+        try:
+            run_script()
+        except ProbeStop:
+            session.note("Training was stopped by the probe's time limit; the trace covers its first part.")
+        except SystemExit as error:
+            if error.code not in (None, 0):
+                session.note(f"The script ended itself with sys.exit({error.code!r}).")
+                state, failure = "raised", error
+        except BaseException as error:
+            state, failure = "raised", error
+    if failure is not None:
+        with session.soft("the exception of the script"):
+            recorder.exception = exception_facts(failure, session.finder)
+    recorder.add_closing_notes()
+    recorder.save(state)
+    if failure is not None:
+        raise failure
+
+
+@dataclass
+class _Recorder:
+    """Builds the trace of the run so far and writes it."""
+
+    job: Job
+    session: ProbeSession
+    writer: TraceWriter
+    started: float
+    exception: ExceptionFacts | None = None
+    environment: dict[str, Any] = field(default_factory=dict)
+    _saved: float = 0.0
+    _cost: float = 0.0
+
+    def save_if_worth(self) -> None:
+        """Save unless that was done a moment ago or costs too much."""
+        now = time.monotonic()
+        if self._saved and now - self._saved < max(_SAVE_EVERY_SECONDS, self._cost / _SAVE_SHARE):
+            return
+        with self.session.soft("the trace so far"):
+            self.save("killed")
+
+    def save(self, state: str) -> None:
+        begin = time.monotonic()
+        self.writer.save(self.trace(state))
+        self._saved = time.monotonic()
+        self._cost = self._saved - begin
+
+    def trace(self, state: str) -> Trace:
+        job, session = self.job, self.session
+        fits: list[FitTrace] = []
+        for fit in session.fits:
+            with session.soft("a fit"):
+                if (seen := fit()) is not None:
+                    fits.append(seen)
+        if not self.environment:
+            self.environment = environment()
+        return Trace(
+            script=job.script,
+            project_root=job.project_root,
+            arguments=tuple(job.arguments),
+            state=state,
+            seconds=time.monotonic() - self.started,
+            fits=tuple(fits),
+            exception=self.exception,
+            models_built=session.models_built,
+            notes=tuple(session.notes),
+            environment=dict(self.environment),
+        )
+
+    def add_closing_notes(self) -> None:
+        """Say what was seen when there was no ``fit``."""
+        session = self.session
+        if session.train_on_batch_calls:
+            session.note(
+                f"The script called train_on_batch {session.train_on_batch_calls} times; only fit is recorded."
+            )
+        if not session.fits and not session.train_on_batch_calls and session.models_built:
+            gradients = session.gradient_steps
+            if gradients:
+                session.note(
+                    f"The script trains in a loop of its own ({gradients} optimizer steps); only fit is recorded."
+                )
+            else:
+                built = "1 model" if session.models_built == 1 else f"{session.models_built} models"
+                session.note(f"The script built {built} but never trained.")
+
+
+def environment() -> dict[str, Any]:
+    """Versions and settings of this process."""
+    found: dict[str, Any] = {
+        "python": platform.python_version(),
+        "platform": platform.platform(),
+        "cpus": os.cpu_count(),
+    }
+    for name in ("keras", "tensorflow", "numpy"):
+        module = sys.modules.get(name)
+        if module is not None:
+            found[name] = str(getattr(module, "__version__", "unknown"))
+    keras = sys.modules.get("keras")
+    if keras is not None:
+        found["keras_backend"] = str(keras.backend.backend())
+        found["floatx"] = str(keras.backend.floatx())
+    return found

@@ -1,0 +1,291 @@
+"""Watches one ``fit`` from its call to its end and turns it into a :class:`FitTrace`."""
+
+from __future__ import annotations
+
+import inspect
+import time
+import weakref
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from ..source import CallSite
+from ..trace import (
+    LAYER_STATISTICS,
+    CompileFacts,
+    DataFacts,
+    ExceptionFacts,
+    FitFacts,
+    FitTrace,
+    ModelFacts,
+    OptimizerFacts,
+    Statistics,
+)
+from .data_capture import DataCapture
+from .failures import exception_facts
+from .held_out import evaluate_after
+from .model_facts import compile_facts, model_facts
+from .session import ProbeSession, ProbeStop, untouched_randomness
+from .stepping import StepWatch
+
+
+class FitWatch:
+    """Everything recorded about one fit.
+
+    Attributes:
+        state: ``stopped`` until the fit ends, so that a killed run reads as stopped.
+    """
+
+    def __init__(self, session: ProbeSession, model: Any, site: CallSite | None) -> None:
+        self.session = session
+        self.model_reference = weakref.ref(model)
+        self.site = site
+        self.state = "stopped"
+        self.exception: ExceptionFacts | None = None
+        self.started = time.perf_counter()
+        self.seconds: float | None = None
+        self.facts = FitFacts(epochs=1, batch_size=None, steps_per_epoch=None, shuffle=True, site=site)
+        self.data: DataCapture | None = None
+        self.model_facts: ModelFacts | None = None
+        self.compile_facts: CompileFacts | None = None
+        self.metrics: dict[str, list[float]] = {}
+        self.epoch_seconds: list[float] = []
+        self.evaluation: dict[str, Any] = {}
+        self.steps: StepWatch | None = None
+        self._epoch_started = self.started
+        self._finished: tuple[DataFacts, Any] | None = None
+
+    def begin(self, given: dict[str, Any]) -> None:
+        """Look at the arguments of ``fit`` before Keras does."""
+        session = self.session
+        self.given = given
+        with session.soft("the arguments of fit"):
+            self.facts = fit_facts(given, self.site)
+        with session.soft("the data"), untouched_randomness():
+            self.data = DataCapture.of(given, session.note)
+        # Facts taken now serve when fit fails at once; they are taken again when the model is built.
+        self.describe()
+
+    def describe(self) -> None:
+        """Take the facts of model and optimizer as they are now."""
+        model, session = self.model_reference(), self.session
+        if model is None:
+            return
+        initial = {}
+        if self.steps is not None and self.steps.initial:
+            initial = self.steps.initial
+        with session.soft("the model's layers"), untouched_randomness():
+            self.model_facts = model_facts(model, session.sites, initial)
+        with session.soft("what was compiled"), untouched_randomness():
+            self.compile_facts = compile_facts(model, session.compile_records.get(model), session.sites)
+
+    def train_begin(self, params: dict[str, Any]) -> None:
+        """Keras is about to train: put our step between its loop and its compiled function."""
+        model, session = self.model_reference(), self.session
+        if model is None:
+            return
+        steps = params.get("steps")
+        if isinstance(steps, int) and self.facts.steps_per_epoch is None:
+            self.facts = replace(self.facts, steps_per_epoch=steps)
+        with session.soft("training steps"):
+            self.steps = StepWatch(session, model, self.data, self.facts.steps_per_epoch)
+            self.steps.built = self.describe
+            self.steps.attach()
+
+    def epoch_begin(self, epoch: int) -> None:
+        self._epoch_started = time.perf_counter()
+        if self.steps is not None:
+            self.steps.begin_epoch(epoch)
+
+    def epoch_end(self, logs: dict[str, Any]) -> None:
+        self.epoch_seconds.append(time.perf_counter() - self._epoch_started)
+        for name, value in logs.items():
+            series = self.metrics.setdefault(str(name), [float("nan")] * (len(self.epoch_seconds) - 1))
+            series.append(_number(value))
+        for series in self.metrics.values():
+            series.extend([float("nan")] * (len(self.epoch_seconds) - len(series)))
+        self.session.changed()
+
+    def test_begin(self) -> None:
+        if self.steps is not None:
+            with self.session.soft("validation batches"):
+                self.steps.attach_validation()
+
+    def end(self, state: str, error: BaseException | None = None) -> None:
+        """The fit is over, for better or worse."""
+        session, model = self.session, self.model_reference()
+        self.seconds = time.perf_counter() - self.started
+        self.state = state
+        if isinstance(error, Exception):
+            with session.soft("the exception of fit"):
+                self.exception = exception_facts(error, session.finder)
+        if self.steps is not None:
+            with session.soft("the end of training"):
+                self.steps.detach()
+        if self.steps is None or self.model_facts is None:
+            self.describe()
+        if model is not None and self.steps is not None and self.steps.step > 0 and self.data is not None:
+            with session.soft("the model's predictions after training"):
+                self.evaluation = evaluate_after(self, model)
+        with session.soft("the data"):
+            if self.data is not None:
+                self._finished = self.data.finish()
+        session.changed()
+
+    def trace(self) -> FitTrace | None:
+        """What is known so far; None if not even the model could be described."""
+        if self.model_facts is None:
+            return None
+        data, sample = self._finished or (
+            self.data.finish() if self.data else (DataFacts("arrays", (), (), None), None)
+        )
+        return FitTrace(
+            model=self.model_facts,
+            compile=self.compile_facts or CompileFacts(OptimizerFacts("unknown", None), ()),
+            fit=self.facts,
+            data=data,
+            statistics=self.steps.statistics() if self.steps else empty_statistics(len(self.model_facts.layers)),
+            sample=sample,
+            epoch_metrics={name: tuple(values) for name, values in self.metrics.items()},
+            epoch_seconds=tuple(self.epoch_seconds),
+            state=self.state,
+            seconds=self.seconds if self.seconds is not None else time.perf_counter() - self.started,
+            exception=self.exception,
+            evaluation=self.evaluation,
+        )
+
+
+def watched_fit(
+    session: ProbeSession,
+    original: Callable[..., Any],
+    model: Any,
+    args: tuple[Any, ...],
+    kwargs: dict[str, Any],
+    site: CallSite | None,
+) -> Any:
+    """Run ``fit`` under a watch; whatever goes wrong in the watch, the fit runs as it would have."""
+    watch: FitWatch | None = None
+    with session.soft("a fit"):
+        bound = inspect.signature(original).bind(model, *args, **kwargs)
+        bound.apply_defaults()
+        watch = FitWatch(session, model, site)
+        watch.begin(dict(bound.arguments))
+        bound.arguments["callbacks"] = with_callback(bound.arguments.get("callbacks"), watch)
+        args, kwargs = bound.args[1:], bound.kwargs
+        session.fits.append(watch.trace)
+    if watch is None:
+        return original(model, *args, **kwargs)
+    try:
+        result = original(model, *args, **kwargs)
+    except ProbeStop as stop:
+        _end_softly(session, watch, "stopped", stop)
+        raise
+    except BaseException as error:
+        _end_softly(session, watch, "raised", error)
+        raise
+    _end_softly(session, watch, "completed", None)
+    return result
+
+
+def _end_softly(session: ProbeSession, watch: FitWatch, state: str, error: BaseException | None) -> None:
+    with session.soft("the end of a fit"):
+        watch.end(state, error)
+
+
+def with_callback(callbacks: Any, watch: FitWatch) -> Any:
+    """The user's callbacks and ours; ours has no batch hooks, so Keras's own dispatching stays as it was."""
+    import keras
+
+    ours = epoch_callback(watch)
+    if isinstance(callbacks, keras.callbacks.CallbackList):
+        callbacks.append(ours)
+        return callbacks
+    if callbacks is None:
+        return [ours]
+    return [*(callbacks if isinstance(callbacks, list | tuple) else [callbacks]), ours]
+
+
+def epoch_callback(watch: FitWatch) -> Any:
+    """A Keras callback that tells the watch about epochs."""
+    import keras
+
+    session = watch.session
+
+    class EpochCallback(keras.callbacks.Callback):
+        async_safe = True
+
+        def on_train_begin(self, logs: Any = None) -> None:
+            with session.soft("the start of training"):
+                watch.train_begin(dict(self.params or {}))
+
+        def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
+            with session.soft("an epoch"):
+                watch.epoch_begin(epoch)
+
+        def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
+            with session.soft("an epoch"):
+                watch.epoch_end(dict(logs or {}))
+
+        def on_test_begin(self, logs: Any = None) -> None:
+            watch.test_begin()
+
+    return EpochCallback()
+
+
+def fit_facts(given: dict[str, Any], site: CallSite | None) -> FitFacts:
+    """The schedule that ``fit`` was asked for."""
+    batch_size = given.get("batch_size")
+    if batch_size is None:
+        batch_size = _batch_size_of(given.get("x"))
+    steps = given.get("steps_per_epoch")
+    return FitFacts(
+        epochs=int(given.get("epochs") or 1),
+        batch_size=batch_size,
+        steps_per_epoch=int(steps) if steps else None,
+        shuffle=bool(given.get("shuffle", True)),
+        validation_split=float(given.get("validation_split") or 0.0),
+        initial_epoch=int(given.get("initial_epoch") or 0),
+        site=site,
+    )
+
+
+def _batch_size_of(x: Any) -> int | None:
+    import tensorflow as tf
+
+    from .data_capture import data_kind
+
+    kind = data_kind(x)
+    if kind == "arrays":
+        return 32  # Keras's default
+    if kind == "tf.data":
+        for leaf in tf.nest.flatten(x.element_spec):
+            if getattr(leaf, "shape", None) is not None and leaf.shape.rank:
+                size = leaf.shape[0]
+                if size is not None:
+                    return int(size)
+        size = getattr(x, "_batch_size", None)
+        return int(size) if size is not None and np.ndim(size) == 0 else None
+    size = getattr(x, "batch_size", None)
+    return int(size) if isinstance(size, int) else None
+
+
+def empty_statistics(layers: int) -> Statistics:
+    """Statistics of a fit that never made a step."""
+    none = np.zeros(0, dtype=np.int64)
+    return Statistics(
+        steps=none,
+        epochs=none,
+        layers={name: np.zeros((0, layers), dtype=np.float32) for name in LAYER_STATISTICS},
+        gradient_norm=np.zeros(0),
+        loss_steps=none,
+        loss=np.zeros(0),
+    )
+
+
+def _number(value: Any) -> float:
+    try:
+        return float(np.asarray(value))
+    except (TypeError, ValueError):
+        return float("nan")

@@ -1,0 +1,54 @@
+"""Predictions after training, compared with the labels."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from .observer import Snapshot
+from .session import untouched_randomness
+
+if TYPE_CHECKING:
+    from .fit_watch import FitWatch
+
+
+def evaluate_after(watch: FitWatch, model: Any) -> dict[str, Any]:
+    """Evaluate on the validation sample, else on the training sample; the model is left as it was."""
+    from ..evaluation import evaluate_model
+    from ..task import infer_task
+
+    if watch.data is None:
+        return {}
+    data, sample = watch.data.finish()
+    if sample is None or not sample.targets:
+        return {}
+    held_out = bool(sample.validation_inputs and sample.validation_targets)
+    inputs = sample.validation_inputs if held_out else sample.inputs
+    targets = sample.validation_targets if held_out else sample.targets
+    losses = watch.compile_facts.losses if watch.compile_facts else ()
+    logits = [loss.from_logits for loss in losses] or [False]
+    tasks = [infer_task(facts) for facts in data.targets]
+    names = [name for name, _ in watch.data.training[0]]
+    given: Any = inputs[0] if len(inputs) == 1 else list(inputs)
+    if watch.data.inputs_are_named:
+        given = dict(zip(names, inputs, strict=False))
+    state = Snapshot.of(model)
+    with untouched_randomness():
+        result = evaluate_model(
+            model,
+            given,
+            targets[0] if len(targets) == 1 else list(targets),
+            tasks[0] if len(tasks) == 1 else tasks,
+            "validation" if held_out else "training",
+            logits[0] if len(targets) == 1 else (logits * len(targets))[: len(targets)],
+        )
+    _restore_state(model, state)
+    return dict(result)
+
+
+def _restore_state(model: Any, before: Snapshot) -> None:
+    """Predicting moves the state of stateful recurrent layers only; put it back where it moved."""
+    import tensorflow as tf
+
+    for variable, value in zip(model.non_trainable_variables, before.state, strict=True):
+        if not bool(tf.reduce_all(tf.equal(variable.value, value))):
+            variable.assign(value)

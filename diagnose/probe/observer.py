@@ -1,0 +1,272 @@
+"""Recomputes one training step beside the training: every layer's output, the loss and all gradients.
+
+The computation runs after the step on the very batch, weights, state and seeds that the step began with, inside Keras's
+``StatelessScope``: nothing of the user's moves, and dropout draws the same masks as the step did. The compiled training
+step itself stays untouched, so training with the probe gives the same weights, bit for bit.
+"""
+
+from __future__ import annotations
+
+import functools
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from .layer_statistics import (
+    BOUNDED,
+    DYING,
+    activation_statistics,
+    column,
+    norm,
+    output_gradient_statistics,
+    weight_statistics,
+)
+from .model_facts import activation_name, flat_layers
+from .session import untouched_randomness
+
+#: Operations that would change the user's state although Keras's variables are protected.
+_STATEFUL_OPERATIONS = ("Assign", "PyFunc", "Scatter", "ResourceApply", "ResourceSparseApply", "LookupTableInsert")
+_RECURRENT = {"LSTM", "GRU", "SimpleRNN", "RNN", "ConvLSTM1D", "ConvLSTM2D", "ConvLSTM3D", "Bidirectional"}
+
+
+class NotObservable(Exception):
+    """This model's layers cannot be observed; the message says why."""
+
+
+@dataclass
+class Snapshot:
+    """All variables of a model before a step; TensorFlow copies them only when they change."""
+
+    trainable: list[Any]
+    state: list[Any]
+
+    @classmethod
+    def of(cls, model: Any) -> Snapshot:
+        return cls([_read(v) for v in model.trainable_variables], [_read(v) for v in model.non_trainable_variables])
+
+
+def _read(variable: Any) -> Any:
+    import tensorflow as tf
+
+    return tf.identity(variable.value if hasattr(variable, "path") else variable)
+
+
+@dataclass(frozen=True)
+class Observation:
+    """Statistics of one step: ``values`` has shape ``(len(LAYER_STATISTICS), layers)``."""
+
+    values: np.ndarray
+    gradient_norm: float
+    loss: float
+
+
+@dataclass
+class _Call:
+    """Output of one layer in the traced forward pass, with the logits that Keras may use in its place."""
+
+    output: Any
+    logits: Any | None
+
+
+class StepObserver:
+    """Observes steps of one model. The function is traced at first use and again if the weights change."""
+
+    def __init__(self, model: Any, element_spec: Any, eager: bool = False) -> None:
+        self.model = model
+        self.layers = [layer for _, layer in flat_layers(model)]
+        self.is_eager = eager
+        self._spec = element_spec
+        self._function: Any = None
+        self.has_loss = True
+
+    def observe(self, batch: Any, before: Snapshot) -> Observation:
+        """Recompute the step that was made on ``batch`` from the weights ``before``.
+
+        Raises:
+            NotObservable: If recomputing would change the user's state.
+        """
+        arguments = (batch, before.trainable, before.state, [_read(v) for v in self.model.trainable_variables])
+        if self.is_eager:
+            with untouched_randomness():
+                packed = self._compute(*arguments)
+        else:
+            if self._function is None:
+                with untouched_randomness():
+                    self._function = self._trace(arguments)
+            packed = self._function(*arguments)
+        result = np.asarray(packed)
+        return Observation(result[:-1, : len(self.layers)], float(result[-1, 0]), float(result[-1, 1]))
+
+    def _trace(self, arguments: tuple[Any, ...]) -> Any:
+        import tensorflow as tf
+
+        weights = [[tf.TensorSpec(v.shape, v.dtype) for v in group] for group in arguments[1:]]
+        function = tf.function(self._compute, autograph=False, input_signature=[self._spec, *weights])
+        concrete = function.get_concrete_function()
+        _refuse_side_effects(concrete)
+        return function
+
+    def _compute(self, batch: Any, trainable: list[Any], state: list[Any], after: list[Any]) -> Any:
+        import keras
+        import tensorflow as tf
+
+        model = self.model
+        variables = list(zip(model.trainable_variables, trainable, strict=True))
+        variables += list(zip(model.non_trainable_variables, state, strict=True))
+        mapping = [(v, value) for v, value in variables if hasattr(v, "path")]
+        x, y, sample_weight = keras.utils.unpack_x_y_sample_weight(_without_optionals(batch))
+        calls = _CallLog(self.layers)
+        with tf.GradientTape(watch_accessed_variables=False) as tape:
+            for tensor in [*trainable, *[t for t in keras.tree.flatten(x) if _is_float(t)]]:
+                tape.watch(tensor)
+            with keras.StatelessScope(mapping, collect_losses=True, initialize_variables=False), calls:
+                has_training = getattr(model, "_call_has_training_arg", True)
+                predicted = model(x, training=True) if has_training else model(x)
+                loss = self._loss(x, y, predicted, sample_weight)
+        positions = [i for i, call in enumerate(calls.calls) if call is not None]
+        logits = [i for i in positions if calls.calls[i].logits is not None]
+        sources = [*trainable, *[calls.calls[i].output for i in positions], *[calls.calls[i].logits for i in logits]]
+        gradients = tape.gradient(loss, sources) if loss is not None else [None] * len(sources)
+        weight_gradients = gradients[: len(trainable)]
+        output_gradients = dict(zip(positions, gradients[len(trainable) :], strict=False))
+        for i, gradient in zip(logits, gradients[len(trainable) + len(positions) :], strict=True):
+            if output_gradients[i] is None:  # Keras takes the loss from the logits, around the softmax or sigmoid
+                output_gradients[i] = gradient
+        columns = [
+            column(
+                self._layer_values(layer, calls.calls[i], output_gradients.get(i), variables, after, weight_gradients)
+            )
+            for i, layer in enumerate(self.layers)
+        ]
+        return self._pack(columns, weight_gradients, loss)
+
+    def _layer_values(
+        self, layer: Any, call: _Call | None, gradient: Any, variables: Any, after: Any, weight_gradients: Any
+    ) -> dict[str, Any]:
+        values: dict[str, Any] = {}
+        if call is not None:
+            name, kind = activation_name(layer), type(layer).__name__
+            direct = kind not in _RECURRENT
+            values |= activation_statistics(call.output, name, direct and _is_dying(layer, name), direct)
+        if gradient is not None:
+            values |= output_gradient_statistics(gradient)
+        position = {id(v): i for i, v in enumerate(self.model.trainable_variables)}
+        mine = [position[id(v)] for v in layer.trainable_variables if id(v) in position]
+        if mine:
+            before = [variables[i][1] for i in mine]
+            values |= weight_statistics(before, [after[i] for i in mine], [weight_gradients[i] for i in mine])
+        else:
+            held = {id(v): value for v, value in variables}
+            frozen = [held[id(w)] for w in layer.weights if id(w) in held and _is_float(held[id(w)])]
+            values |= weight_statistics(frozen, [], [])
+        return values
+
+    def _loss(self, x: Any, y: Any, predicted: Any, sample_weight: Any) -> Any:
+        model = self.model
+        try:
+            compute = getattr(model, "_compute_loss", None) or model.compute_loss
+            return compute(x=x, y=y, y_pred=predicted, sample_weight=sample_weight)
+        except Exception:
+            if type(model).train_step is not _base_train_step(model):
+                self.has_loss = False  # a train_step of the user's with a loss of its own
+                return None
+            raise
+
+    def _pack(self, columns: list[Any], gradients: list[Any], loss: Any) -> Any:
+        import tensorflow as tf
+
+        missing = tf.constant(float("nan"), tf.float32)
+        present = [tf.cast(tf.convert_to_tensor(g), tf.float32) for g in gradients if g is not None]
+        whole = norm(*present) if present else missing
+        value = tf.cast(loss, tf.float32) if loss is not None else missing
+        width = max(2, len(columns))
+        columns = columns + [column({})] * (width - len(columns))
+        last = tf.concat([tf.stack([whole, tf.reshape(value, [])]), tf.zeros([width - 2])], axis=0)
+        return tf.concat([tf.stack(columns, axis=1), last[tf.newaxis]], axis=0)
+
+
+class _CallLog:
+    """While active, notes the first output of each given layer; a context manager used during tracing only."""
+
+    def __init__(self, layers: list[Any]) -> None:
+        self.calls: list[_Call | None] = [None] * len(layers)
+        self._index = {id(layer): i for i, layer in enumerate(layers)}
+        self._original: Any = None
+
+    def __enter__(self) -> _CallLog:
+        import keras
+
+        self._original = original = keras.layers.Layer.__call__
+        log = self
+
+        @functools.wraps(original)
+        def __call__(layer: Any, *args: Any, **kwargs: Any) -> Any:
+            outputs = original(layer, *args, **kwargs)
+            index = log._index.get(id(layer))
+            if index is not None and log.calls[index] is None:
+                log.calls[index] = _first_dense_float(outputs)
+            return outputs
+
+        keras.layers.Layer.__call__ = __call__
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        import keras
+
+        keras.layers.Layer.__call__ = self._original
+
+
+def _first_dense_float(outputs: Any) -> _Call | None:
+    import keras
+    import tensorflow as tf
+
+    for tensor in keras.tree.flatten(outputs):
+        if _is_float(tensor) and _in_current_graph(tensor):
+            logits = getattr(tensor, "_keras_logits", None)
+            if logits is None and not tf.executing_eagerly() and tensor.op.type in {"Softmax", "Sigmoid"}:
+                logits = tensor.op.inputs[0]
+            return _Call(tensor, logits)
+    return None
+
+
+def _is_float(tensor: Any) -> bool:
+    import tensorflow as tf
+
+    return isinstance(tensor, tf.Tensor) and tensor.dtype.is_floating
+
+
+def _in_current_graph(tensor: Any) -> bool:
+    import tensorflow as tf
+
+    return tf.executing_eagerly() or getattr(tensor, "graph", None) is tf.compat.v1.get_default_graph()
+
+
+def _is_dying(layer: Any, activation: str | None) -> bool:
+    return activation in DYING and not getattr(layer, "negative_slope", 0.0)
+
+
+def _without_optionals(batch: Any) -> Any:
+    """Missing parts of a batch reach TensorFlow as empty optionals; Keras's step turns them into None."""
+    import keras
+    import tensorflow as tf
+
+    return keras.tree.map_structure(lambda i: None if isinstance(i, tf.experimental.Optional) else i, batch)
+
+
+def _base_train_step(model: Any) -> Any:
+    import keras
+
+    return next(c.__dict__["train_step"] for c in keras.Model.__mro__ if "train_step" in c.__dict__)
+
+
+def _refuse_side_effects(concrete: Any) -> None:
+    graphs = [concrete.graph.as_graph_def()]
+    names = {node.op for graph in graphs for node in graph.node}
+    names |= {node.op for graph in graphs for f in graph.library.function for node in f.node_def}
+    bad = sorted(n for n in names if any(part in n for part in _STATEFUL_OPERATIONS))
+    if bad:
+        raise NotObservable(f"its forward pass changes state outside of Keras ({', '.join(bad[:3])})")
+
+
+__all__ = ["BOUNDED", "NotObservable", "Observation", "Snapshot", "StepObserver"]

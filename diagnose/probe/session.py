@@ -1,0 +1,117 @@
+"""What one probe run has seen so far: call sites of live objects, fits, notes, limits."""
+
+from __future__ import annotations
+
+import contextlib
+import random
+import time
+import weakref
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from ..source import CallSite
+from ..trace import FitTrace
+from .sites import SiteFinder
+
+
+class ProbeStop(BaseException):
+    """Ends the script on purpose when the probe's time is up. Not an ``Exception``: scripts must not swallow it."""
+
+
+@dataclass
+class SiteRegistry:
+    """Call sites of objects, by identity, without keeping the objects alive."""
+
+    _sites: dict[int, tuple[weakref.ref[Any], CallSite | None]] = field(default_factory=dict)
+
+    def remember(self, thing: Any, site: CallSite | None) -> None:
+        key = id(thing)
+
+        def forget(_: weakref.ref[Any]) -> None:
+            self._sites.pop(key, None)
+
+        self._sites[key] = (weakref.ref(thing, forget), site)
+
+    def known(self, thing: Any) -> bool:
+        entry = self._sites.get(id(thing))
+        return entry is not None and entry[0]() is thing
+
+    def site(self, thing: Any) -> CallSite | None:
+        entry = self._sites.get(id(thing))
+        return entry[1] if entry is not None and entry[0]() is thing else None
+
+
+@dataclass
+class ProbeSession:
+    """State shared by the hooks of one probe run.
+
+    Attributes:
+        deadline: ``time.monotonic()`` after which a running fit is stopped on purpose, None for never.
+        budget: Share of training time that observing may cost.
+        changed: Called when there is something new worth saving (end of an epoch, end of a fit).
+    """
+
+    finder: SiteFinder
+    deadline: float | None = None
+    budget: float = 0.03
+    sites: SiteRegistry = field(default_factory=SiteRegistry)
+    fits: list[Callable[[], FitTrace | None]] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+    models_built: int = 0
+    train_on_batch_calls: int = 0
+    gradient_steps: int = 0
+    stopped: bool = False
+    changed: Callable[[], None] = lambda: None
+    compile_records: weakref.WeakKeyDictionary[Any, Any] = field(default_factory=weakref.WeakKeyDictionary)
+
+    def note(self, text: str) -> None:
+        """Add a note once."""
+        if text not in self.notes:
+            self.notes.append(text)
+
+    @contextlib.contextmanager
+    def soft(self, what: str) -> Iterator[None]:
+        """Run code of ours so that its bugs cost the recording only, never the training."""
+        try:
+            yield
+        except Exception as error:
+            self.note(f"The probe could not record {what}: {type(error).__name__}: {first_line(error)}")
+
+    def out_of_time(self) -> bool:
+        return self.deadline is not None and time.monotonic() > self.deadline
+
+
+def first_line(error: BaseException, limit: int = 200) -> str:
+    """The first line of an exception's message, shortened."""
+    text = str(error).strip()
+    line = text.splitlines()[0] if text else ""
+    return line if len(line) <= limit else line[: limit - 1] + "…"
+
+
+@contextlib.contextmanager
+def untouched_randomness() -> Iterator[None]:
+    """Give Python's, NumPy's and TensorFlow's global generators their state back, whatever runs inside draws."""
+    python_state, numpy_state = random.getstate(), np.random.get_state()
+    context = tensorflow_generator()
+    context_state = context.getstate() if context is not None else None
+    try:
+        yield
+    finally:
+        random.setstate(python_state)
+        np.random.set_state(numpy_state)
+        if context is not None and context_state is not None:
+            context.setstate(context_state)
+
+
+def tensorflow_generator() -> random.Random | None:
+    """The generator TensorFlow draws operation seeds from, None where this version hides it elsewhere."""
+    try:
+        from tensorflow.python.eager import context
+
+        generator = getattr(context.context(), "_rng", None)
+    except Exception:
+        return None
+    return generator if isinstance(generator, random.Random) else None

@@ -1,0 +1,314 @@
+"""Stands between Keras's loop and its compiled training function, and looks at sampled steps."""
+
+from __future__ import annotations
+
+import itertools
+import time
+import weakref
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from ..trace import LAYER_STATISTICS, Statistics
+from .data_capture import DataCapture
+from .feed import BatchFeed
+from .model_facts import flat_layers, initial_statistics
+from .observer import NotObservable, Snapshot, StepObserver
+from .schedule import LossReader, SamplingSchedule
+from .session import ProbeSession, ProbeStop, first_line, untouched_randomness
+
+#: Batches that are taken for the data sample from the first epoch of a dataset or generator.
+_DATA_BATCHES = 64
+#: Steps observed after a loss became non-finite.
+_AFTER_NONFINITE = 3
+
+
+class StepWatch:
+    """Wraps ``model.train_function`` for one fit.
+
+    Attributes:
+        initial: Statistics of the weights before the first step, by ``id(layer)``.
+        built: Called once when the model is known to be built.
+        step: Training steps done.
+    """
+
+    def __init__(
+        self, session: ProbeSession, model: Any, data: DataCapture | None, steps_per_epoch: int | None
+    ) -> None:
+        self.session = session
+        self.model_reference = weakref.ref(model)
+        self.data = data
+        self.steps_per_epoch = steps_per_epoch
+        self.schedule = SamplingSchedule(budget=session.budget)
+        self.losses = LossReader()
+        self.initial: dict[int, dict[str, float]] = {}
+        self.built: Callable[[], None] = lambda: None
+        self.step = 0
+        self.epoch = 0
+        self.rows: list[np.ndarray] = []
+        self.sample_steps: list[int] = []
+        self.sample_epochs: list[int] = []
+        self.norms: list[float] = []
+        self._observer: StepObserver | None = None
+        self._observing = True
+        self._stepping_in = True
+        self._feed: BatchFeed | None = None
+        self._original: Any = None
+        self._wrapped: Any = None
+        self._test: tuple[Any, Any] | None = None
+        self._nonfinite_seen = False
+        self._per_call = max(1, int(getattr(model, "steps_per_execution", 1) or 1))
+
+    def attach(self) -> None:
+        """Replace the model's training function by one that calls it."""
+        model = self.model_reference()
+        if model is None or model.train_function is None:
+            return
+        self._original = original = model.train_function
+        watch = self
+
+        def train_function(iterator: Any) -> Any:
+            return watch.run(original, iterator)
+
+        self._wrapped = train_function
+        model.train_function = train_function
+        self._prepare()
+
+    def detach(self) -> None:
+        """Give the model its own functions back."""
+        model = self.model_reference()
+        if model is None:
+            return
+        if self._wrapped is not None and model.train_function is self._wrapped:
+            model.train_function = self._original
+        if self._test is not None and model.test_function is self._test[1]:
+            model.test_function = self._test[0]
+        self._observer, self._feed, self._test = None, None, None
+
+    def begin_epoch(self, epoch: int) -> None:
+        self.epoch = epoch
+        self.schedule.begin_epoch(epoch)
+        self.losses.restart()
+
+    def run(self, original: Callable[[Any], Any], iterator: Any) -> Any:
+        """One call of the training function: ``steps_per_execution`` steps."""
+        if self.session.out_of_time():
+            self.session.stopped = True
+            raise ProbeStop
+        observe = self._observing and self.schedule.due(self.step)
+        if self._stepping_in and (observe or self._wants_data()):
+            logs = self._run_fed(original, iterator, observe)
+        else:
+            begin = time.perf_counter()
+            logs = original(iterator)
+            self.schedule.training_seconds += time.perf_counter() - begin
+        self._after_step(logs)
+        return logs
+
+    def _after_step(self, logs: Any) -> None:
+        self.step += self._per_call
+        if self.losses.due(self.step, self.schedule.training_seconds):
+            with self.session.soft("the loss of a step"):
+                self._read_loss()
+
+    def _run_fed(self, original: Callable[[Any], Any], iterator: Any, observe: bool) -> Any:
+        """Take the batches ourselves, let the unchanged function train on them, and look at what it did."""
+        import tensorflow as tf
+
+        if not isinstance(iterator, tf.data.Iterator):
+            self._give_up("training is distributed" if hasattr(iterator, "element_spec") else "batches are not tf.data")
+            return original(iterator)
+        batches, ended = _take(iterator, self._per_call)
+        if not batches:
+            return original(iterator)  # at its end: let Keras find that out by itself
+        before = None
+        with self.session.soft("a batch"):
+            self._collect(batches, validation=False)
+            before = self._before(batches[0], iterator.element_spec) if observe else None
+        feed = self._feed
+        if feed is None or feed.element_spec is not iterator.element_spec:
+            feed = self._feed = BatchFeed(iterator.element_spec)
+        source = feed.short_iterator(batches) if ended else feed.iterator(batches)
+        begin = time.perf_counter()
+        try:
+            logs = original(source)
+        except BaseException:
+            feed.clear()
+            raise
+        self.schedule.training_seconds += time.perf_counter() - begin
+        if observe and before is not None:
+            self._observe(batches[0], before, iterator.element_spec)
+        return logs
+
+    def _before(self, batch: Any, spec: Any) -> Snapshot | None:
+        """The variables before the step. A model that builds itself at its first call is traced once, to be built."""
+        model = self.model_reference()
+        if model is None:
+            return None
+        begin = time.perf_counter()
+        if self.step == 0 and not self._is_built(model):
+            _build_by_tracing(model, spec)
+            self._prepare()
+        snapshot = Snapshot.of(model)
+        self.schedule.observing_seconds += time.perf_counter() - begin
+        return snapshot
+
+    def _prepare(self) -> None:
+        """Measure the weights before the first step, as soon as there are any."""
+        model = self.model_reference()
+        if model is None or self.initial or not self._is_built(model):
+            return
+        with self.session.soft("the initial weights"):
+            self.initial = initial_statistics(model)
+        self.built()
+
+    @staticmethod
+    def _is_built(model: Any) -> bool:
+        return bool(model.built) and all(layer.built for _, layer in flat_layers(model))
+
+    def _observe(self, batch: Any, before: Snapshot, spec: Any) -> None:
+        model = self.model_reference()
+        if model is None:
+            return
+        begin = time.perf_counter()
+        first = self._observer is None
+        try:
+            if self._observer is None or len(before.trainable) != len(model.trainable_variables):
+                self._observer = StepObserver(model, spec)
+            seen = self._observer.observe(batch, before)
+        except Exception as error:
+            self._observation_failed(error, model)
+            return
+        seconds = time.perf_counter() - begin
+        if first and not self._observer.has_loss:
+            self.session.note("The model trains with a loss of its own (train_step); gradients are not recorded.")
+        # Tracing happens once; only what recurs counts against the budget.
+        self.schedule.taken(self.step, 0.0 if first else seconds)
+        self._keep(seen.values, seen.gradient_norm)
+
+    def _keep(self, values: np.ndarray, gradient_norm: float) -> None:
+        self.rows.append(values)
+        self.sample_steps.append(self.step)
+        self.sample_epochs.append(self.epoch)
+        self.norms.append(gradient_norm)
+        if self.schedule.thin():
+            for series in (self.rows, self.sample_steps, self.sample_epochs, self.norms):
+                del series[1::2]  # type: ignore[attr-defined]
+
+    def _observation_failed(self, error: Exception, model: Any) -> None:
+        if getattr(model, "run_eagerly", False) and self._observer is not None and not self._observer.is_eager:
+            self._observer.is_eager = True
+            return
+        reason = str(error) if isinstance(error, NotObservable) else f"{type(error).__name__}: {first_line(error)}"
+        self._observing = False
+        self.session.note(f"Layers of model {model.name!r} could not be observed: {reason}")
+
+    def _give_up(self, why: str) -> None:
+        self._observing = self._stepping_in = False
+        self.session.note(f"Layers were not observed because {why}.")
+
+    def _read_loss(self) -> None:
+        model = self.model_reference()
+        tracker = getattr(model, "_loss_tracker", None)
+        if tracker is None:
+            return
+        begin = time.perf_counter()
+        total, count = float(tracker.total.numpy()), float(tracker.count.numpy())
+        value = self.losses.read(self.step - 1, total, count, time.perf_counter() - begin)
+        if not np.isfinite(value) and not self._nonfinite_seen and self.losses.steps:
+            self._nonfinite_seen = True
+            self.schedule.force(_AFTER_NONFINITE)
+
+    def _wants_data(self) -> bool:
+        data = self.data
+        if data is None or not data.wants_batch(validation=False):
+            return False
+        stride = max(1, (self.steps_per_epoch or 0) // _DATA_BATCHES)
+        return self.step < _DATA_BATCHES * stride and self.step % stride < self._per_call
+
+    def _collect(self, batches: list[Any], validation: bool) -> None:
+        if self.data is not None:
+            for batch in batches:
+                self.data.add_batch(batch, validation)
+
+    def attach_validation(self) -> None:
+        """Take rows for the validation sample from validation batches as they pass by."""
+        model, data = self.model_reference(), self.data
+        if model is None or data is None or self._test is not None or not data.wants_batch(validation=True):
+            return
+        original, feed_of = model.test_function, _Feeds()
+        if original is None:
+            return
+        watch = self
+
+        def test_function(iterator: Any) -> Any:
+            return watch._run_validation(original, iterator, feed_of)
+
+        self._test = (original, test_function)
+        model.test_function = test_function
+
+    def _run_validation(self, original: Callable[[Any], Any], iterator: Any, feeds: _Feeds) -> Any:
+        import tensorflow as tf
+
+        wanted = self.data is not None and self.data.wants_batch(validation=True)
+        if not wanted or not isinstance(iterator, tf.data.Iterator):
+            return original(iterator)
+        batches, ended = _take(iterator, self._per_call)
+        if not batches:
+            return original(iterator)
+        with self.session.soft("a validation batch"):
+            self._collect(batches, validation=True)
+        feed = feeds.of(iterator.element_spec)
+        return original(feed.short_iterator(batches) if ended else feed.iterator(batches))
+
+    def statistics(self) -> Statistics:
+        """The series so far."""
+        layers = self.rows[0].shape[1] if self.rows else 0
+        table = np.stack(self.rows) if self.rows else np.zeros((0, len(LAYER_STATISTICS), layers), np.float32)
+        return Statistics(
+            steps=np.asarray(self.sample_steps, dtype=np.int64),
+            epochs=np.asarray(self.sample_epochs, dtype=np.int64),
+            layers={name: table[:, i, :] for i, name in enumerate(LAYER_STATISTICS)},
+            gradient_norm=np.asarray(self.norms, dtype=np.float64),
+            loss_steps=np.asarray(self.losses.steps, dtype=np.int64),
+            loss=np.asarray(self.losses.values, dtype=np.float64),
+        )
+
+
+class _Feeds:
+    """One feed per element spec."""
+
+    def __init__(self) -> None:
+        self._feed: BatchFeed | None = None
+
+    def of(self, element_spec: Any) -> BatchFeed:
+        if self._feed is None or self._feed.element_spec is not element_spec:
+            self._feed = BatchFeed(element_spec)
+        return self._feed
+
+
+def _take(iterator: Any, count: int) -> tuple[list[Any], bool]:
+    """Up to ``count`` batches, and whether the iterator ended before."""
+    import tensorflow as tf
+
+    try:
+        batches = list(itertools.islice(iterator, count))
+    except tf.errors.OutOfRangeError:
+        return [], True
+    return batches, len(batches) < count
+
+
+def _build_by_tracing(model: Any, spec: Any) -> None:
+    """Build a model the way its training function would, by tracing its call; nothing is computed."""
+    import keras
+    import tensorflow as tf
+
+    def forward(batch: Any) -> Any:
+        x, _, _ = keras.utils.unpack_x_y_sample_weight(batch)
+        return model(x, training=True) if getattr(model, "_call_has_training_arg", True) else model(x)
+
+    tf.function(forward, autograph=False, input_signature=[spec]).get_concrete_function()
+
+
+__all__ = ["StepWatch", "untouched_randomness"]

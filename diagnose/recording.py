@@ -1,0 +1,109 @@
+"""Runs a script under the probe in a child process and returns its trace."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, Protocol
+
+from .execution.job import Job, JobOutcome, JobState, Limits
+from .trace import Trace
+from .trace_io import TraceError, load_trace
+
+AGENT = "dlfix.diagnose.probe.agent:record"
+#: The probe stops a running fit by itself before the process would be killed: the evaluation afterwards and the last
+#: save need some time.
+_RESERVE_SHARE = 0.15
+_MIN_RESERVE_SECONDS = 3.0
+
+
+class Runs(Protocol):
+    """What an executor must do for a recording."""
+
+    def run(self, job: Job) -> JobOutcome: ...
+
+
+def record_script(
+    executor: Runs,
+    script: Path,
+    arguments: Sequence[str],
+    *,
+    project_root: Path,
+    working_directory: Path,
+    seconds: float,
+    memory_bytes: int,
+    seed: int,
+    output: Path,
+    environment: Mapping[str, str] | None = None,
+    threads: int = 1,
+    probe_budget: float = 0.03,
+) -> Trace:
+    """Run a script unmodified under the probe.
+
+    Args:
+        executor: Runs jobs in child processes.
+        script: The script; its directory and ``project_root`` decide what counts as the user's source.
+        seconds: Wall clock for the whole run. A fit that is still running shortly before is stopped on purpose.
+        output: Directory for the trace.
+        environment: Environment of the child, None for this process's own.
+
+    Returns:
+        The trace; ``state`` says how the script ended. A run that was killed still has what was saved before.
+    """
+    reserve = max(_MIN_RESERVE_SECONDS, seconds * _RESERVE_SHARE)
+    parameters: dict[str, Any] = {
+        "seed": seed,
+        "seconds": max(seconds - reserve, seconds / 2),
+        "probe_budget": probe_budget,
+    }
+    job = Job(
+        agent=AGENT,
+        script=str(script),
+        project_root=str(project_root),
+        output=str(output),
+        limits=Limits(seconds=seconds, memory_bytes=memory_bytes),
+        arguments=tuple(arguments),
+        working_directory=str(working_directory),
+        environment=dict(environment) if environment is not None else None,
+        parameters=parameters,
+        threads=threads,
+    )
+    return trace_of(job, executor.run(job))
+
+
+def trace_of(job: Job, outcome: JobOutcome) -> Trace:
+    """The trace that a finished probe job left, with the job's own end taken into account."""
+    try:
+        trace = load_trace(Path(job.output))
+    except TraceError as error:
+        trace = _empty_trace(job, str(error) if outcome.state is JobState.COMPLETED else "")
+    state = _STATES[outcome.state]
+    if outcome.state in (JobState.COMPLETED, JobState.RAISED) and trace.state != "killed":
+        state = trace.state
+    notes = trace.notes
+    if state not in ("completed", "raised") or (state == "raised" and trace.exception is None):
+        notes = (*notes, f"The script did not end by itself: {outcome.reason or outcome.state.value}.")
+    return replace(trace, state=state, notes=notes, seconds=trace.seconds or outcome.seconds)
+
+
+_STATES = {
+    JobState.COMPLETED: "completed",
+    JobState.RAISED: "raised",
+    JobState.CRASHED: "killed",
+    JobState.CANCELLED: "killed",
+    JobState.TIMED_OUT: "timed out",
+    JobState.OUT_OF_MEMORY: "out of memory",
+}
+
+
+def _empty_trace(job: Job, why: str) -> Trace:
+    return Trace(
+        script=job.script,
+        project_root=job.project_root,
+        arguments=tuple(job.arguments),
+        state="killed",
+        seconds=0.0,
+        fits=(),
+        notes=(why,) if why else (),
+    )
