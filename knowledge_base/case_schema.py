@@ -22,7 +22,6 @@ class _Loose(BaseModel):
     model_config = ConfigDict(extra="allow", frozen=True)
 
 
-
 class Labels(_Model):
     shape: list[int]
     encoding: str

@@ -18,11 +18,11 @@ def find_rule(rule_id: str, knowledge: KnowledgeBase) -> Rule:
     """The rule of that id.
 
     Raises:
-        KeyError: There is none; the message offers the nearest ids.
+        LookupError: There is none; the message offers the nearest ids.
     """
-    if rule_id not in knowledge.rules:
-        raise KeyError(f"there is no rule {rule_id}{did_you_mean(rule_id, knowledge.rules)}")
-    return knowledge.rules[rule_id]
+    if rule_id not in knowledge.by_id:
+        raise LookupError(f"there is no rule {rule_id}{did_you_mean(rule_id, knowledge.by_id)}")
+    return knowledge.by_id[rule_id]
 
 
 def explain(rule: Rule, knowledge: KnowledgeBase) -> str:
@@ -30,7 +30,7 @@ def explain(rule: Rule, knowledge: KnowledgeBase) -> str:
 
     >>> from dlfix.knowledge_base import load_knowledge
     >>> knowledge = load_knowledge()
-    >>> explain(knowledge.rules["shuffle-rows"], knowledge).splitlines()[0]
+    >>> explain(knowledge.by_id["shuffle-rows"], knowledge).splitlines()[0]
     'shuffle-rows: Shuffle the rows in every epoch'
     """
     sections = [

@@ -28,20 +28,26 @@ class KnowledgeBase:
     """Rules and the cases behind them.
 
     Attributes:
-        rules: By id, in alphabetical order.
-        files: Where each rule was read from.
+        rules: In alphabetical order of their ids.
+        files: Where each rule was read from, by id.
     """
 
-    rules: Mapping[str, Rule]
+    rules: tuple[Rule, ...]
     files: Mapping[str, Path] = field(default_factory=dict)
 
     @cached_property
     def cases(self) -> Mapping[str, Case]:
+        """The benchmark's cases by id."""
         return load_cases()
+
+    @cached_property
+    def by_id(self) -> Mapping[str, Rule]:
+        """The rules by id."""
+        return {rule.id: rule for rule in self.rules}
 
     def answering(self, kind: str) -> tuple[Rule, ...]:
         """The rules for a kind of fault, most trusted first."""
-        rules = [rule for rule in self.rules.values() if kind in rule.kinds]
+        rules = [rule for rule in self.rules if kind in rule.kinds]
         return tuple(sorted(rules, key=lambda rule: (-rule.confidence, rule.id)))
 
 
@@ -56,7 +62,7 @@ def load_knowledge(extra_folders: Iterable[Path | str] = (), *, check_cases: boo
     Raises:
         KnowledgeError: Something is wrong with a rule; every mistake with file and line.
 
-    >>> "sigmoid-for-binary-output" in load_knowledge().rules
+    >>> "sigmoid-for-binary-output" in load_knowledge().by_id
     True
     """
     problems: list[Problem] = []
@@ -76,7 +82,7 @@ def load_knowledge(extra_folders: Iterable[Path | str] = (), *, check_cases: boo
             rules[rule.id], files[rule.id] = rule, path
     if problems:
         raise KnowledgeError(problems)
-    return KnowledgeBase(dict(sorted(rules.items())), files)
+    return KnowledgeBase(tuple(rules[rule_id] for rule_id in sorted(rules)), files)
 
 
 def load_rule(path: Path, *, check_cases: bool = True) -> Rule:

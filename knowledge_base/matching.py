@@ -92,8 +92,8 @@ def match_with_notes(
         ValueError: ``select`` or ``ignore`` names a rule that does not exist.
     """
     for rule_id in (*select, *ignore):
-        if rule_id not in knowledge.rules:
-            raise ValueError(f"there is no rule {rule_id}{did_you_mean(rule_id, knowledge.rules)}")
+        if rule_id not in knowledge.by_id:
+            raise ValueError(f"there is no rule {rule_id}{did_you_mean(rule_id, knowledge.by_id)}")
     matches: list[RuleMatch] = []
     disabled: dict[str, str] = {}
     for index, fault in enumerate(diagnosis.faults):
@@ -115,9 +115,7 @@ def match_with_notes(
     return Matching(tuple(sorted(kept, key=_order)), tuple(disabled.values()))
 
 
-def match_rule(
-    rule: Rule, model: ModelFacts, fault: Fault, index: int, facts: Mapping[str, Any]
-) -> RuleMatch | None:
+def match_rule(rule: Rule, model: ModelFacts, fault: Fault, index: int, facts: Mapping[str, Any]) -> RuleMatch | None:
     """One rule against one fault; None when the rule does not apply."""
     if not applies(rule, facts):
         return None

@@ -45,7 +45,6 @@ class _Model(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
-
 class Condition(_Model):
     """What a fact must be. Written short: a value means equality, a list means one of them."""
 

@@ -55,11 +55,7 @@ def _output(model: ModelFacts, fault: Fault) -> tuple[int, ...]:
 
 
 def _hidden(model: ModelFacts, wanted: Callable[[str | None], bool]) -> tuple[int, ...]:
-    return tuple(
-        layer.index
-        for layer in hidden_linear_maps(model)
-        if wanted(effective_activation(model, layer))
-    )
+    return tuple(layer.index for layer in hidden_linear_maps(model) if wanted(effective_activation(model, layer)))
 
 
 def _where(wanted: Callable[[LayerFacts], bool]) -> Callable[[ModelFacts, Fault], tuple[int, ...]]:
