@@ -45,7 +45,7 @@ class Executor:
         start: "fork" from a process that has imported the frameworks, "spawn" a cold interpreter for each job, or "auto":
             fork where it is safe and shows the script the same world as a cold start.
         scratch: Where to make the folder for temporary files; the system's place by default. It is removed at the end.
-        isolation: "auto" for the strongest protection there is, or "overlay" or "redirect"; see isolation.py.
+        isolation: "auto" for the strongest protection there is, or one of those in isolation.py.
         preload: Modules that the fork server imports.
         scratch_bytes: How much each job may write in files; by default a quarter of the free memory, at most 4 GiB.
 
@@ -65,6 +65,8 @@ class Executor:
     ) -> None:
         if start not in ("auto", "fork", "spawn"):
             raise ValueError(f"start must be 'auto', 'fork' or 'spawn', not {start!r}")
+        if isolation not in ("auto", *Isolation):
+            raise ValueError(f"isolation must be 'auto' or one of {', '.join(Isolation)}, not {isolation!r}")
         if os.name != "posix":
             raise ExecutorError("dlfix runs scripts on Linux and macOS; on Windows use it inside of WSL")
         # Apple's frameworks do not survive a fork, so what has imported TensorFlow must not be forked there.

@@ -42,22 +42,21 @@ class IsolationPlaces:
 
 
 def strongest_isolation(scratch: Path, wanted: str = "auto") -> Isolation:
-    """Find out by trying which protection this machine allows; ``wanted`` ("overlay", "redirect") narrows the choice.
+    """Find out by trying which protection this machine allows; ``wanted`` names one kind, or is "auto".
 
     Raises:
         OSError: ``wanted`` is not possible here.
     """
-    if wanted not in ("auto", "overlay", "redirect", *Isolation):
-        raise ValueError(f"isolation must be 'auto', 'overlay' or 'redirect', not {wanted!r}")
-    if wanted in ("auto", "overlay"):
+    if wanted in ("auto", Isolation.OVERLAY):
         failure = _try_overlay(scratch)
         if not failure:
             return Isolation.OVERLAY
-        if wanted == "overlay":
+        if wanted == Isolation.OVERLAY:
             raise OSError(f"overlay isolation is not possible here: {failure}")
-    if wanted != Isolation.REDIRECT and landlock.landlock_version() >= 3:
-        return Isolation.REDIRECT_LANDLOCK
-    return Isolation.REDIRECT
+    has_landlock = landlock.landlock_version() >= landlock.NEEDED_VERSION
+    if wanted == Isolation.REDIRECT_LANDLOCK and not has_landlock:
+        raise OSError("redirect+landlock isolation is not possible here: the kernel has no Landlock, or an old one")
+    return Isolation.REDIRECT_LANDLOCK if has_landlock and wanted != Isolation.REDIRECT else Isolation.REDIRECT
 
 
 def enter_isolation(kind: Isolation, places: IsolationPlaces) -> Isolation:
@@ -70,7 +69,8 @@ def enter_isolation(kind: Isolation, places: IsolationPlaces) -> Isolation:
             overlay.enter_overlay(f"{places.scratch}/layers", places.output, places.trees, places.size_bytes)
             return kind
         except OSError:
-            kind = Isolation.REDIRECT_LANDLOCK if landlock.landlock_version() >= 3 else Isolation.REDIRECT
+            has_landlock = landlock.landlock_version() >= landlock.NEEDED_VERSION
+            kind = Isolation.REDIRECT_LANDLOCK if has_landlock else Isolation.REDIRECT
     from .redirect import install_redirection
 
     free = ["/dev", "/proc"] if os.name == "posix" else []

@@ -12,6 +12,9 @@ from collections.abc import Iterable
 
 from . import linux
 
+# Version 3 (Linux 6.2) is the first that can forbid truncation.
+NEEDED_VERSION = 3
+
 _CREATE_RULESET, _ADD_RULE, _RESTRICT_SELF = 444, 445, 446  # the same numbers on every architecture
 _VERSION_FLAG = 1
 _RULE_PATH_BENEATH = 1
@@ -40,11 +43,11 @@ def allow_writes_only_in(paths: Iterable[str]) -> None:
     """Forbid this process and its descendants, for good, every change of files outside of ``paths``.
 
     Raises:
-        OSError: The kernel has no Landlock, or one that cannot forbid truncation (before version 3, Linux 6.2).
+        OSError: The kernel has no Landlock, or an old one.
     """
     version = landlock_version()
-    if version < 3:
-        raise OSError(f"Landlock version 3 is needed, this kernel has {version}")
+    if version < NEEDED_VERSION:
+        raise OSError(f"Landlock version {NEEDED_VERSION} is needed, this kernel has {version}")
     handled = _WRITE_FILE | _CHANGE_DIRECTORY | _REFER | _TRUNCATE
     attributes = ctypes.c_uint64(handled)
     ruleset = linux.check(
