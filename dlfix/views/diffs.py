@@ -110,7 +110,9 @@ def _hunk_replacements(hunk: Hunk) -> Iterator[Replacement]:
             continue
         start = position
         position = _end_of_run(lines, position)
-        one_sided = not any(line.old for line in lines[start:position]) or not any(line.new for line in lines[start:position])
+        one_sided = not any(line.old for line in lines[start:position]) or not any(
+            line.new for line in lines[start:position]
+        )
         if one_sided and start > taken:
             start -= 1
         elif one_sided and position < len(lines):
@@ -121,7 +123,7 @@ def _hunk_replacements(hunk: Hunk) -> Iterator[Replacement]:
         text = "\n".join(line.text for line in run if line.new is not None)
         if old:
             yield Replacement(old[0], old[-1], text.removesuffix("\r"))
-        else:  # a file that was empty
+        elif hunk.header.startswith("@@ -0,0 "):  # a file that was empty
             yield Replacement(1, 1, text)
 
 

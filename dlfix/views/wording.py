@@ -37,35 +37,39 @@ _VERDICT_WORDS = (
     ),
     VerdictWord("no change", "=", "same", "equal", "default", "The difference is within the spread over seeds."),
     VerdictWord("worse", "▼", "worse", "down", "yellow", "Clearly less skill than before."),
-    VerdictWord("failed", "✘", "failed", "cross", "bold red", "The patched script crashed, diverged or ran out of time."),
-    VerdictWord("untested", "?", "untested", "question", "bold", "Proposed from the evidence alone; it was not retrained."),
+    VerdictWord(
+        "failed", "✘", "failed", "cross", "bold red", "The patched script crashed, diverged or ran out of time."
+    ),
+    VerdictWord(
+        "untested", "?", "untested", "question", "bold", "Proposed from the evidence alone; it was not retrained."
+    ),
 )
 VERDICTS = {entry.word: entry for entry in _VERDICT_WORDS}
 
 GLOSSARY = (
     (
         "Skill",
-        "How much better the model predicts than a trivial predictor: 0 is trivial, 1 is perfect, below 0 is worse than "
-        "trivial. dlfix computes it from predictions and labels on data the training did not see (see the split above), so "
-        "it does not depend on the loss, metrics, label encoding or scaling that a patch may change.",
+        "How much better the model predicts than a trivial predictor: 0 is trivial, 1 is perfect, below 0 is worse "
+        "than trivial. dlfix computes it from predictions and labels, on data that was held out where there was enough "
+        "of it. It does not depend on the loss, metrics, label encoding or scaling that a patch may change.",
     ),
     (
         "Trial",
-        "One short training of the script, patched or not, with one seed. Its state is completed, pruned (stopped early "
-        "because others were clearly better), crashed, timed out or diverged.",
+        "One short training of the script, patched or not, with one seed. Its state is completed, pruned (stopped "
+        "early because others were clearly better), crashed, timed out or diverged.",
     ),
     ("Baseline", "The script as it is, trained under the same seeds, data split and budget as its patches."),
     (
         "Reference",
-        "Quick scikit-learn learners fitted on the same data. They show what the data allows: trivial predicts the most "
-        "frequent class or the mean, linear is a linear model, best is the best of all of them.",
+        "Quick scikit-learn learners fitted on the same data. They show what the data allows: trivial predicts the "
+        "most frequent class or the mean, linear is a linear model, best is the best of all of them.",
     ),
     ("Symptom", "Something a check measured in the training run, with its value and the threshold it passed."),
     ("Fault", "A suspected cause: a layer or a hyperparameter, with the place in the source and a confidence."),
     *((f"Verdict “{entry.word}”", entry.meaning) for entry in _VERDICT_WORDS),
 )
 
-#: Direction-changing characters can make source read differently from what it says ("Trojan source"); they are spelt out.
+#: Direction-changing characters can make source read differently from what it says ("Trojan source"): spelt out.
 _BIDIRECTIONAL = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 
 
