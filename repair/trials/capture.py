@@ -1,4 +1,4 @@
-"""The outcome of looking at what reached ``fit``: what to train on and what to score. Runs in the child process only."""
+"""What to train on and what to score, as found out from what reached ``fit``. Runs in the child process only."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def captured_batches(labels: list[np.ndarray], split: str) -> CapturedRows:
     return CapturedRows(tuple(label[:0] for label in labels), tuple(labels), nothing(), np.array([], dtype=bool), split)
 
 
-def hold_out(
+def hold_out(  # noqa: PLR0917
     model: Any,
     data: tuple[Any, Any, Any],
     labels: list[np.ndarray],
