@@ -19,7 +19,7 @@ def suggest(
     *,
     arguments: Sequence[str] = (),
     budget: str | float | None = None,
-    probe_budget: str | float | None = None,
+    probe_time: str | float | None = None,
     epochs: int | None = None,
     repeats: int | None = None,
     seed: int | None = None,
@@ -37,14 +37,14 @@ def suggest(
 ) -> Result:
     """Run a script that trains a Keras model, find what is wrong, and prove patches by retraining.
 
-    The user's files are not changed. What is not given comes from ``DLFIX_*``, then from ``[tool.dlfix]`` of the nearest
-    ``pyproject.toml``, then from the defaults (budget 5 minutes, 3 repeats, seed 0).
+    The user's files are not changed. What is not given comes from ``DLFIX_*``, then from ``[tool.dlfix]`` of the
+    nearest ``pyproject.toml``, then from the defaults (budget 5 minutes, 3 repeats, seed 0).
 
     Args:
         path: The script.
         arguments: The script's own arguments.
         budget: Wall-clock time for everything, ``"5m"`` or seconds.
-        probe_budget: Of that, at most this for the probe run.
+        probe_time: Of that, at most this for the probe run.
         epochs: Train at most this many epochs per trial.
         repeats: Seeds per patch for what is shown as proven.
         seed: The first seed.
@@ -76,7 +76,7 @@ def suggest(
 
     options = {
         "budget": budget,
-        "probe_budget": probe_budget,
+        "probe_time": probe_time,
         "epochs": epochs,
         "repeats": repeats,
         "seed": seed,
@@ -107,7 +107,7 @@ def diagnose(
     *,
     arguments: Sequence[str] = (),
     budget: str | float | None = None,
-    probe_budget: str | float | None = None,
+    probe_time: str | float | None = None,
     seed: int | None = None,
     resume: bool = False,
     progress: ProgressCallback | None = None,
@@ -119,7 +119,7 @@ def diagnose(
         path: The script, or the folder of a saved trace (``.dlfix/runs/<id>/trace``).
         arguments: The script's own arguments.
         budget: Wall-clock time for everything.
-        probe_budget: Of that, at most this for the probe run.
+        probe_time: Of that, at most this for the probe run.
         seed: Seed of the run.
         resume: Return the result of an identical earlier run, if there is one, instead of running again.
         progress: As for ``suggest``.
@@ -139,7 +139,7 @@ def diagnose(
     from .pipeline import Request, run
     from .settings import resolve_settings
 
-    options = {"budget": budget, "probe_budget": probe_budget, "seed": seed}
+    options = {"budget": budget, "probe_time": probe_time, "seed": seed}
     source = Path(path)
     return run(
         Request(

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -134,10 +134,11 @@ def run_environment(isolation: str, command: Sequence[str]) -> dict[str, Any]:
     }
 
 
-def _verdict(findings: Findings) -> str:
-    if findings.error is not None or findings.diagnosis is None:
+def _verdict(findings: Findings) -> Literal["healthy", "faulty", "error"]:
+    diagnosis = findings.diagnosis
+    if findings.error is not None or diagnosis is None:
         return "error"
-    return findings.diagnosis.verdict
+    return "healthy" if diagnosis.verdict == "healthy" else "faulty" if diagnosis.verdict == "faulty" else "error"
 
 
 def _summary(findings: Findings, verdict: str) -> str:
@@ -221,25 +222,35 @@ def _model(fit: FitTrace, diagnosis: Diagnosis, fit_index: int) -> document.Mode
         parameters=fit.model.parameters,
         steps=tuple(int(step) for step in fit.statistics.steps[keep]),
         layers=tuple(
-            _layer(layer, column, fit, diagnosis, fit_index, keep) for column, layer in enumerate(fit.model.layers)
+            _layer(layer, _series(fit, column, keep), _fault_ranks(diagnosis, fit_index, layer.index))
+            for column, layer in enumerate(fit.model.layers)
         ),
     )
 
 
-def _layer(
-    layer: LayerFacts, column: int, fit: FitTrace, diagnosis: Diagnosis, fit_index: int, keep: np.ndarray
-) -> document.LayerResult:
+def _series(fit: FitTrace, column: int, keep: np.ndarray) -> dict[str, tuple[float | None, ...]]:
+    """Return the statistics that this layer has, thinned."""
     series = {}
     for name, values in fit.statistics.layers.items():
         if values.ndim == 2 and column < values.shape[1]:
             thinned = _numbers(values[keep, column])
             if any(value is not None for value in thinned):
                 series[name] = thinned
-    faults = tuple(
+    return series
+
+
+def _fault_ranks(diagnosis: Diagnosis, fit_index: int, layer: int) -> tuple[int, ...]:
+    """Return the ranks of the faults that name this layer."""
+    return tuple(
         rank
         for rank, fault in enumerate(diagnosis.faults, start=1)
-        if fault.fit == fit_index and fault.layer is not None and fault.layer.index == layer.index
+        if fault.fit == fit_index and fault.layer is not None and fault.layer.index == layer
     )
+
+
+def _layer(
+    layer: LayerFacts, series: dict[str, tuple[float | None, ...]], faults: tuple[int, ...]
+) -> document.LayerResult:
     return document.LayerResult(
         index=layer.index,
         name=layer.name,
@@ -266,6 +277,7 @@ def _baseline(findings: Findings) -> document.BaselineResult:
         seconds=sum(trial.seconds for trial in trials) / len(trials),
         metric=last.metric,
         split=last.split,
+        trials=tuple(_trial(trial) for trial in trials),
     )
 
 

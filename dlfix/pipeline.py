@@ -6,7 +6,8 @@ import ast
 import sys
 import time
 import traceback
-from dataclasses import dataclass, replace
+from contextlib import ExitStack
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,16 +19,22 @@ from .inputs import Script, check_path, hash_files, read_script
 from .keras_support import check_imports, check_installation, tensorflow_version
 from .progress import ProgressCallback, ProgressEvent
 from .result import Result
-from .runs import RunFolder, create_run, data_files, find_identical
+from .runs import RunFolder, create_run, data_files, find_identical, write_atomically
 from .script_failures import explain_failure
 from .settings import Resolved
 
 if TYPE_CHECKING:
-    from .diagnose.execution import Executor
+    from .diagnose.execution import Executor, Job, JobOutcome
     from .knowledge_base.loader import KnowledgeBase
 
 #: Share of the budget that the probe run may take at most; what it leaves goes to the trials.
 PROBE_SHARE = 0.4
+
+#: Without trials the probe run has nearly all of it; judging and reporting need the rest.
+_DIAGNOSE_SHARE = 0.9
+
+#: Last lines of the script's output that are shown when it failed.
+_LOG_LINES = 12
 
 #: Kept back from the trials for ending child processes and writing the report.
 _CLOSING_SECONDS = 2.0
@@ -94,23 +101,34 @@ class _Run:
         self.script: Script | None = None
         self.knowledge: KnowledgeBase | None = None
         self.key: dict[str, Any] | None = None
+        self.log = ""
 
     def run(self) -> Completed:
         saved = self._saved_trace()
         if saved is None:
             check_path(self.request.source, directory_is_trace=not self.request.trials)
             check_installation()
-        if self.request.trials:
-            self.knowledge = self._load_knowledge()
-        if saved is None:
             self._read_script()
             earlier = self._earlier_run()
             if earlier is not None:
                 return earlier
+        with ExitStack() as stack:
+            executor = None
+            if self.script is not None and self.findings.error is None:
+                executor = _start_executor(stack)  # it imports TensorFlow while we read the rules
+            if self.request.trials:
+                self.knowledge = self._load_knowledge()
+            return self._in_folder(executor, saved)
+
+    def _in_folder(self, executor: Executor | None, saved: Path | None) -> Completed:
         folder = create_run(self.request.source, self.request.run_base)
         self.findings.run = folder.id
         try:
-            self._steps(folder, saved)
+            if saved is not None:
+                self._load_trace(saved)
+                self._diagnose()
+            elif executor is not None:
+                self._run_script(executor, folder)
         except KeyboardInterrupt:
             self.findings.interrupted = True
             self.findings.notes.append("interrupted: what was finished until then is reported")
@@ -120,63 +138,53 @@ class _Run:
             raise _crash_report(error, folder) from error
         return self._finish(folder)
 
-    def _steps(self, folder: RunFolder, saved: Path | None) -> None:
-        if saved is not None:
-            from .diagnose.trace_io import load_trace
-
-            self.findings.trace = load_trace(saved)
-            self.findings.script = Path(self.findings.trace.script).name
-            self.findings.arguments = self.findings.trace.arguments
-            self.findings.project_root = self.findings.trace.project_root
-            self._diagnose()
-            return
-        if self.findings.error is not None:
-            return
-        from .diagnose.execution import Executor
-
-        with Executor() as executor:
-            executor.start()
+    def _run_script(self, executor: Executor, folder: RunFolder) -> None:
+        try:
+            self._probe(executor, folder)
             self.findings.environment = run_environment(executor.isolation, sys.argv)
-            try:
-                self._probe(executor, folder)
-                self._diagnose()
-                if self._wants_patches():
-                    self._search(executor)
-            except KeyboardInterrupt:
-                executor.cancel_all()
-                raise
+            self._diagnose()
+            if self._wants_patches():
+                self._search(executor)
+        except BaseException:
+            executor.cancel_all()
+            raise
 
     # -- before anything runs ------------------------------------------------------------------------------------
 
     def _saved_trace(self) -> Path | None:
-        """Return the folder of a saved trace if that is what ``diagnose`` was given (a run folder holds one as well)."""
+        """Return the folder of a saved trace if that is what ``diagnose`` was given (a run folder holds one too)."""
         source = self.request.source
         if self.request.trials or not source.is_dir():
             return None
         for candidate in (source, source / "trace"):
-            if candidate.is_dir() and any(candidate.glob("*.json")) and not (candidate / "result.json").exists():
+            if (candidate / "trace.json").is_file():
                 return candidate
         return None
 
+    def _load_trace(self, folder: Path) -> None:
+        from .diagnose.trace_io import TraceError, load_trace
+
+        try:
+            trace = load_trace(folder)
+        except TraceError as error:
+            raise UsageError("unreadable-trace", str(error), "Record it again: dlfix diagnose SCRIPT.") from None
+        self.findings.trace = trace
+        self.findings.script = _relative(Path(trace.script), Path(trace.project_root))
+        self.findings.arguments = trace.arguments
+        self.findings.project_root = trace.project_root
+
     def _load_knowledge(self) -> KnowledgeBase:
-        from .knowledge_base import load_knowledge
-        from .knowledge_base.documents import KnowledgeError
+        from .knowledge_base import KnowledgeError, load_knowledge
 
         try:
             knowledge = load_knowledge(self.settings.rules)
         except KnowledgeError as error:
             raise UsageError("broken-rule", str(error), "Correct that rule, or leave its folder out.") from None
-        known = [rule.id for rule in knowledge.rules]
         for wanted in (*self.settings.select, *self.settings.ignore):
-            if wanted not in known:
-                hint = did_you_mean(wanted, known) or "`dlfix rules` lists them all."
+            if wanted not in knowledge.by_id:
+                hint = did_you_mean(wanted, knowledge.by_id) or "`dlfix rules` lists them all."
                 raise UsageError("unknown-rule", f"there is no rule {wanted!r}", hint)
-        kept = tuple(
-            rule
-            for rule in knowledge.rules
-            if (not self.settings.select or rule.id in self.settings.select) and rule.id not in self.settings.ignore
-        )
-        return replace(knowledge, rules=kept)
+        return knowledge
 
     def _read_script(self) -> None:
         try:
@@ -207,11 +215,13 @@ class _Run:
         from .diagnose.recording import record_script
 
         assert self.script is not None
-        share = self.settings.probe_budget or self.settings.budget * (PROBE_SHARE if self.request.trials else 0.9)
-        seconds = max(min(share, self._seconds_left() - _CLOSING_SECONDS), 1.0)
+        share = PROBE_SHARE if self.request.trials else _DIAGNOSE_SHARE
+        seconds = self.settings.probe_time or self.settings.budget * share
+        seconds = max(min(seconds, self._seconds_left() - _CLOSING_SECONDS), 1.0)
+        recorder = _Recorder(executor)
         self._report("probe", f"probe run of {self.script.path.name} (at most {format_duration(seconds)})")
         self.findings.trace = record_script(
-            executor,
+            recorder,
             self.script.path,
             self.request.arguments,
             project_root=self.script.project_root,
@@ -220,7 +230,9 @@ class _Run:
             memory_bytes=memory_limit(),
             seed=self.settings.seed,
             output=folder.trace,
+            probe_budget=self.settings.probe_budget,
         )
+        self.log = recorder.keep_log(folder.logs / "probe.log")
 
     def _diagnose(self) -> None:
         from .diagnose.diagnosis import diagnose
@@ -238,7 +250,7 @@ class _Run:
         elif trace.state == "timed out":
             self.findings.notes.append(
                 f"the probe run was stopped after {format_duration(trace.seconds)}; the diagnosis rests on what was "
-                "seen until then (more with --probe-budget)"
+                "seen until then (--probe-time allows more)"
             )
 
     def _fail(self) -> None:
@@ -248,7 +260,7 @@ class _Run:
         if script is None:
             path = Path(trace.script)
             script = Script(path, Path(trace.project_root), {}, ast.Module(body=[], type_ignores=[]))
-        self.findings.error = explain_failure(trace, script)
+        self.findings.error = explain_failure(trace, script, self.log)
 
     def _wants_patches(self) -> bool:
         diagnosis = self.findings.diagnosis
@@ -295,8 +307,6 @@ class _Run:
 
     def _write_report(self, folder: RunFolder, result: Result) -> Result:
         """A report that cannot be drawn must not cost the result."""
-        from .runs import write_atomically
-
         try:
             from .views.html import render_html
 
@@ -314,8 +324,8 @@ class _Run:
         changed = [name for name, digest in self.script.sources.items() if now.get(name) != digest]
         if changed:
             self.findings.notes.append(
-                f"changed by someone else while dlfix ran: {', '.join(changed)}; the result is about the files as they were "
-                "at the start"
+                f"changed by someone else while dlfix ran: {', '.join(changed)}; the result is about the files as they "
+                "were at the start"
             )
 
     def _seconds_left(self) -> float:
@@ -324,6 +334,38 @@ class _Run:
     def _report(self, phase: str, message: str, **details: Any) -> None:
         event = ProgressEvent(phase, message, seconds_left=max(self._seconds_left(), 0.0), **details)
         self.request.progress(event)
+
+
+class _Recorder:
+    """Runs the probe's job and remembers where its output went."""
+
+    def __init__(self, executor: Executor) -> None:
+        self._executor = executor
+        self._outcome: JobOutcome | None = None
+
+    def run(self, job: Job) -> JobOutcome:
+        self._outcome = self._executor.run(job)
+        return self._outcome
+
+    def keep_log(self, file: Path) -> str:
+        """Copy what the script printed to ``file`` and return its last lines."""
+        try:
+            content = self._outcome.log.read_bytes() if self._outcome is not None else b""
+        except OSError:
+            return ""
+        write_atomically(file, content)
+        return "\n".join(content.decode("utf-8", "replace").splitlines()[-_LOG_LINES:])
+
+
+def _start_executor(stack: ExitStack) -> Executor:
+    from .diagnose.execution import Executor, ExecutorError
+
+    try:
+        executor = stack.enter_context(Executor())
+        executor.start()
+    except ExecutorError as error:
+        raise UsageError("unsupported-system", str(error)) from None
+    return executor
 
 
 def memory_limit() -> int:

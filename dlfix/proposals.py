@@ -51,7 +51,7 @@ def untested(patches: Sequence[Patch]) -> tuple[Suggestion, ...]:
 
 
 def _files_in_trace(trace: Trace, root: Path) -> set[str]:
-    """Files of the project where something that was seen at run time was made (imports by name may have missed some)."""
+    """Files of the project where something seen at run time was made; reading imports may have missed some."""
     sites = [site for fit in trace.fits for site in _sites(fit)]
     names = {span.file for site in sites if site for span in (site.span, *site.callers)}
     return {name for name in names if not Path(name).is_absolute() and (root / name).is_file()}

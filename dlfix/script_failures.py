@@ -59,13 +59,13 @@ def _timed_out(trace: Trace, name: str) -> ScriptError:
         return ScriptError(
             "never-ends",
             f"{name} was stopped after {spent}: its training had not got far enough to be diagnosed",
-            "Give it more time (--probe-budget 10m --budget 20m), or less data.",
+            "Give it more time (--probe-time 10m --budget 20m), or less data.",
         )
     return ScriptError(
         "never-ends",
         f"{name} was stopped after {spent}; until then it had not begun to train",
-        "Give it more time (--probe-budget 10m --budget 20m), or let it load less data. A script that waits for something "
-        "(a server, a window, a key) cannot be diagnosed.",
+        "Give it more time (--probe-time 10m --budget 20m), or let it load less data. A script that waits for "
+        "something (a server, a window, a key) cannot be diagnosed.",
     )
 
 

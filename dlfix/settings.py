@@ -26,7 +26,8 @@ class Settings(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     budget: Seconds = Field(300.0, description="wall-clock time for the whole run")
-    probe_budget: Seconds | None = Field(None, description="of that, at most this for the probe run (default: 40 %)")
+    probe_time: Seconds | None = Field(None, description="of that, at most this for the probe run (default: 40 %)")
+    probe_budget: float = Field(0.03, gt=0, le=1, description="share of the training time that watching it may cost")
     epochs: int | None = Field(None, ge=1, description="train at most this many epochs per trial")
     repeats: int = Field(3, ge=1, le=100, description="seeds per patch for what is shown as proven")
     seed: int = Field(0, ge=0, le=2**31 - 1, description="the first seed; trials use this one and those that follow")
