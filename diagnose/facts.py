@@ -117,8 +117,8 @@ FACTS: Mapping[str, str] = {
     "output.count": "number of outputs of the model",
     # loss, optimizer
     "loss.name": "Keras's snake-case name, e.g. 'binary_crossentropy', or the function's own name",
-    "loss.family": "'binary_crossentropy', 'categorical_crossentropy', 'sparse_categorical_crossentropy', 'regression', "
-    "'margin', 'other'",
+    "loss.family": "'binary_crossentropy', 'categorical_crossentropy', 'sparse_categorical_crossentropy', "
+    "'regression', 'margin', 'other'",
     "loss.from_logits": "the loss was told to expect logits",
     "loss.is_custom": "the loss is not one of Keras's",
     "loss.from_string": "written as a string in compile",
@@ -128,7 +128,7 @@ FACTS: Mapping[str, str] = {
     "optimizer.clips": "clipnorm, clipvalue or global_clipnorm is set",
     "learning_rate": "learning rate as compiled",
     "update_ratio": "median over layers and steps of |weight change| / |weights| per step; near 1e-3 is usual",
-    "suggested_learning_rate": "learning rate that the measured updates speak for; None unless learning_rate is suspect",
+    "suggested_learning_rate": "learning rate that the measured updates speak for; None unless it is suspect",
     # fit
     "fit.epochs": "epochs asked for",
     "fit.batch_size": "rows per step",
@@ -172,7 +172,7 @@ FACTS: Mapping[str, str] = {
     "model.hidden_activation": "most frequent effective activation of the hidden dense and convolutional layers",
     "model.parameters": "number of parameters",
     "model.trainable_parameters": "number of parameters that may change",
-    "model.has_normalization": "some layer normalises (BatchNormalization, LayerNormalization, Normalization, Rescaling …)",
+    "model.has_normalization": "some layer normalises (BatchNormalization, Normalization, Rescaling …)",
     "model.starts_with_normalization": "the first layer that touches the inputs normalises",
     "model.first_layer": "index of the first layer that touches the inputs",
     "model.has_dropout": "some layer drops",

@@ -71,7 +71,7 @@ def labels_are_sorted(fit: FitTrace) -> bool | None:
 def largest_scale(inputs: ArrayFacts) -> float:
     """Largest standard deviation or absolute mean of a column (of the whole array where columns were not measured)."""
     if inputs.column_std:
-        return float(max(max(inputs.column_std), max(abs(value) for value in inputs.column_mean)))
+        return float(max(*inputs.column_std, *(abs(value) for value in inputs.column_mean)))
     return float(max(inputs.std, abs(inputs.mean)))
 
 

@@ -1,0 +1,136 @@
+"""What came out in the end: against the trivial prediction, the reference learners, and the validation data."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from ..findings import Symptom
+from ..gate import shortfall
+from .registry import check
+from .subject import Subject
+
+OVERFIT = 0.1
+
+
+@check("below-reference", requires=("evaluation", "reference scores"))
+def below_reference(subject: Subject) -> Iterator[Symptom]:
+    """A quick standard learner does clearly better on the same data.
+
+    Symptom: The network's skill is below the best reference learner's by more than their joint sampling error (95 %)
+        and by more than 0.1.
+    Why: The data holds more than the network found: something in the training is wrong.
+    Threshold and its source: ``gate.shortfall``, where the margin is derived.
+    When not: Boosted trees beat small networks on small tables by a little; that is within the margin.
+    """
+    gap = shortfall(subject)
+    if gap is None or gap.value <= gap.margin:
+        return
+    reference = subject.reference
+    yield Symptom(
+        "below-reference",
+        f"The network reaches a skill of {gap.skill:.2f}; {reference.best_name or 'a reference learner'} reaches "
+        f"{reference.best:.2f} on the same data.",
+        value=gap.value,
+        threshold=gap.margin,
+        strength=min(1.0, 0.5 + gap.value / 2),
+    )
+
+
+@check("trivial-skill", requires=("evaluation",))
+def trivial_skill(subject: Subject) -> Iterator[Symptom]:
+    """The network is no better than a constant prediction.
+
+    Symptom: Skill of at most 0.02, where a reference learner (if there is one) reaches at least 0.1.
+    Why: The network has not learned to use its inputs.
+    Threshold and its source: 0 is the trivial predictor by definition of skill; 0.02 covers ties and rounding.
+    When not: Data in which nobody finds anything; labels of one class.
+    """
+    skill, best = subject.skill, subject.reference.best
+    if skill is None or subject.task.classes == 1:
+        return
+    if skill <= 0.02 and (best is None or best >= 0.1):
+        yield Symptom(
+            "trivial-skill",
+            f"The network's skill is {skill:.2f}, where 0 is a constant prediction.",
+            value=skill,
+            threshold=0.02,
+            strength=0.8,
+        )
+
+
+@check("overfitting", requires=("epoch losses", "validation losses"))
+def overfitting(subject: Subject) -> Iterator[Symptom]:
+    """The validation loss rises while the training loss falls.
+
+    Symptom: The mean validation loss of the last fifth of the epochs is at least 10 % above its minimum, and the
+        training loss fell on since that minimum.
+    Why: The network learns its training rows by heart.
+    Threshold and its source: SageMaker Debugger's Overfit, 0.1.
+    When not: Crossentropies of good classifiers rise on validation data from sheer confidence while the accuracy
+        stays: without a skill below the references this is no fault.
+    """
+    validation = np.asarray(subject.fit.epoch_metrics["val_loss"], dtype=float)
+    losses = subject.losses
+    size = min(validation.size, losses.size)
+    if size < 5 or not np.isfinite(validation[:size]).all() or not np.isfinite(losses[:size]).all():
+        return
+    validation, losses = validation[:size], losses[:size]
+    lowest = int(validation.argmin())
+    late = float(validation[-max(1, size // 5) :].mean())
+    rise = (late - float(validation[lowest])) / max(abs(float(validation[lowest])), 1e-12)
+    if rise > OVERFIT and losses[-1] < losses[lowest]:
+        yield Symptom(
+            "overfitting",
+            f"The validation loss rose by {rise:.0%} since epoch {lowest}, while the training loss fell on.",
+            value=rise,
+            threshold=OVERFIT,
+            epoch=lowest,
+            strength=min(0.9, 0.4 + rise / 4),
+            details={"best_epoch": lowest},
+        )
+
+
+@check("noisy-batches", requires=("epoch losses",))
+def noisy_batches(subject: Subject) -> Iterator[Symptom]:
+    """Batches of very few rows.
+
+    Symptom: Batches of at most two rows on at least 200 rows, with a loss whose epochs go up as often as down.
+    Why: Each gradient follows one or two examples; batch normalisation has nothing to average.
+    Threshold and its source: At most 2 rows, our choice (Masters & Luschi 2018 find 2 to 32 good).
+    When not: Small data; a loss that falls steadily.
+    """
+    batch, rows = subject.fit.fit.batch_size, subject.fit.data.rows
+    losses = subject.losses[np.isfinite(subject.losses)]
+    if batch is None or batch > 2 or rows is None or rows < 200 or losses.size < 4:
+        return
+    rises = float(np.mean(np.diff(losses) > 0))
+    if rises >= 0.4:
+        yield Symptom(
+            "noisy-batches",
+            f"Each step sees {batch} of {rows} rows, and the loss rises in {rises:.0%} of the epochs.",
+            value=float(batch),
+            threshold=2.0,
+            strength=0.4,
+        )
+
+
+@check("oversized-batch", requires=("epoch losses",))
+def oversized_batch(subject: Subject) -> Iterator[Symptom]:
+    """Very few steps per epoch.
+
+    Symptom: A batch holds at least half of more than 128 rows, so that an epoch makes one or two steps.
+    Why: The same epochs make far fewer updates than with usual batches.
+    Threshold and its source: Half of the rows; Masters & Luschi 2018, Keskar et al. 2017 on large batches.
+    When not: Small data, for which the whole is one batch; training that has converged.
+    """
+    batch, rows = subject.fit.fit.batch_size, subject.fit.data.rows
+    if batch and rows and rows > 128 and 2 * batch >= rows:
+        yield Symptom(
+            "oversized-batch",
+            f"A batch holds {min(batch, rows)} of {rows} rows: one or two steps per epoch.",
+            value=batch / rows,
+            threshold=0.5,
+            strength=0.4,
+        )

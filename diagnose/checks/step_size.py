@@ -1,0 +1,111 @@
+"""Steps too large or too small for the weights they change."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from ..findings import Symptom
+from ..measures import update_ratios, updates_made
+from ..structure import weighted_layers
+from .registry import check
+from .subject import Subject
+
+LARGE = 0.1
+SMALL = 3e-4
+TRAVEL = 0.3
+
+
+def _ratio_per_step(subject: Subject) -> np.ndarray:
+    """Median over the layers with weights of |update| / |weights|, per sampled step; finite values only."""
+    ratios = update_ratios(subject.fit)
+    columns = [subject.column_of(layer) for layer in weighted_layers(subject.fit.model)]
+    if not ratios.size or not columns:
+        return np.empty(0)
+    chosen = ratios[:, columns]
+    rows = np.isfinite(chosen).any(axis=1)
+    return np.asarray(np.nanmedian(np.where(np.isfinite(chosen[rows]), chosen[rows], np.nan), axis=1))
+
+
+@check("oversized-updates", requires=("statistic update_norm", "statistic weight_norm"))
+def oversized_updates(subject: Subject) -> Iterator[Symptom]:
+    """Each step changes the weights by a tenth or more.
+
+    Symptom: The median over the first half of the sampled steps of |weight change| / |weights| exceeds 0.1.
+    Why: About 1e-3 is usual (Karpathy, CS231n); at 0.1 ten steps replace all that was learned.
+    Threshold and its source: DeepDiagnosis's upper bound 0.1 for the same ratio; SageMaker Debugger's 10 catches
+        nothing but divergence. The first half, since weights that blew up hide later steps behind their own size.
+    When not: The first steps of Adam on small initial weights come near 0.1; hence the median.
+    """
+    ratios = _ratio_per_step(subject)
+    if ratios.size < 3:
+        return
+    early = ratios[: max(3, ratios.size // 2)]
+    value = float(np.median(early))
+    if value > LARGE:
+        yield Symptom(
+            "oversized-updates",
+            f"A typical step changes the weights by {value:.0%} of their size; about 0.1 % is usual.",
+            value=value,
+            threshold=LARGE,
+            strength=min(1.0, 0.6 + 0.2 * float(np.log10(value / LARGE))),
+            details={"update_ratio": value},
+        )
+
+
+@check("undersized-updates", requires=("statistic update_norm", "statistic weight_norm"))
+def undersized_updates(subject: Subject) -> Iterator[Symptom]:
+    """All steps together hardly move the weights.
+
+    Symptom: The typical |weight change| / |weights| is below 3e-4, and times the number of steps it stays below 0.3.
+    Why: From random weights to a solution the weights must move by something like their own size. Steps this small
+        leave the network about where it started.
+    Threshold and its source: A third of the usual 1e-3 (Karpathy, CS231n; DeepDiagnosis's lower bound is 1e-5), and a
+        total path of less than 30 %, the condition that matters: many small steps go far.
+    When not: Fine-tuning of pretrained weights, which need not move far: such a model scores well.
+    """
+    ratios, steps = _ratio_per_step(subject), updates_made(subject.fit)
+    if not ratios.size or not steps or subject.fit.model.trainable_parameters == 0:
+        return
+    value = float(np.median(ratios))
+    if value <= 0:
+        return
+    travel = value * steps
+    if value < SMALL and travel < TRAVEL:
+        yield Symptom(
+            "undersized-updates",
+            f"A typical step changes the weights by {value:.1e} of their size; {steps} steps move them by at most "
+            f"{travel:.1%}.",
+            value=value,
+            threshold=SMALL,
+            strength=min(1.0, 0.6 + 0.2 * float(np.log10(TRAVEL / travel))),
+            details={"update_ratio": value, "travel": travel},
+        )
+
+
+@check("too-few-updates", requires=("epoch losses",))
+def too_few_updates(subject: Subject) -> Iterator[Symptom]:
+    """The whole training consists of few steps.
+
+    Symptom: Fewer than 300 weight updates were made, or the weights travelled by less than 30 % although the single
+        steps were of a usual size.
+    Why: With the usual step of 1e-3 of the weights' size, 300 steps move them by 30 % at most.
+    Threshold and its source: The two numbers of ``undersized-updates``, turned round.
+    When not: A model that fits anyway; stops made by the user's early stopping.
+    """
+    steps = updates_made(subject.fit)
+    if steps is None or steps <= 0:
+        return
+    ratios = _ratio_per_step(subject)
+    travel = float(np.median(ratios)) * steps if ratios.size else None
+    too_short = travel is not None and travel < TRAVEL and float(np.median(ratios)) >= SMALL
+    if steps < 300 or too_short:
+        yield Symptom(
+            "too-few-updates",
+            f"Only {steps} weight updates were made in {subject.losses.size} epochs.",
+            value=float(steps),
+            threshold=300.0,
+            strength=min(1.0, 0.35 + 0.25 * float(np.log10(300 / steps + 1))) if steps < 300 else 0.4,
+            details={"travel": travel},
+        )

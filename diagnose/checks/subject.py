@@ -1,0 +1,116 @@
+"""What a check looks at: one ``fit`` of a trace, with the task and the reference scores."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from ..findings import LayerReference, ReferenceScores, Task
+from ..losses import OTHER, loss_family
+from ..structure import OutputHead, output_heads
+from ..trace import LAYER_STATISTICS, ArrayFacts, FitTrace, LayerFacts
+from ..trivial_loss import trivial_loss
+
+
+@dataclass(frozen=True)
+class Subject:
+    """One ``fit`` under examination. ``index`` is its position in the trace."""
+
+    fit: FitTrace
+    task: Task
+    reference: ReferenceScores
+    index: int = 0
+
+    @cached_property
+    def heads(self) -> tuple[OutputHead, ...]:
+        """The model's outputs."""
+        return output_heads(self.fit.model)
+
+    @property
+    def head(self) -> OutputHead | None:
+        """The first output."""
+        return self.heads[0] if self.heads else None
+
+    @property
+    def target(self) -> ArrayFacts | None:
+        """The first target."""
+        return self.fit.data.targets[0] if self.fit.data.targets else None
+
+    @property
+    def family(self) -> str:
+        """Family of the first loss, see ``losses.loss_family``."""
+        return loss_family(self.fit.compile.losses[0]) if self.fit.compile.losses else OTHER
+
+    @cached_property
+    def losses(self) -> np.ndarray:
+        """Training loss per finished epoch."""
+        return np.asarray(self.fit.epoch_metrics.get("loss", ()), dtype=float)
+
+    @cached_property
+    def trivial_loss(self) -> float | None:
+        """Loss of the best constant prediction, None when it cannot be worked out."""
+        return trivial_loss(self.fit)
+
+    @property
+    def skill(self) -> float | None:
+        """Skill after training, None when it was not measured."""
+        value = self.fit.evaluation.get("skill")
+        return float(value) if value is not None and math.isfinite(value) else None
+
+    def series(self, name: str) -> np.ndarray | None:
+        """One layer statistic over time, shape ``(samples, layers)``; None when nothing was recorded."""
+        values = self.fit.statistics.layers.get(name)
+        if values is None or values.ndim != 2 or values.size == 0:
+            return None
+        return values
+
+    def reference_to(self, layer: LayerFacts) -> LayerReference:
+        """How a symptom names ``layer``."""
+        return LayerReference(layer.index, layer.name)
+
+    def column_of(self, layer: LayerFacts) -> int:
+        """Column of ``layer`` in the statistics."""
+        return self.fit.model.layers.index(layer)
+
+    def tail(self, share: float = 0.2) -> slice:
+        """The last part of the samples, at least one."""
+        samples = len(self.fit.statistics.steps)
+        return slice(max(0, samples - max(1, round(samples * share))), samples)
+
+    def first_missing(self, requires: tuple[str, ...]) -> str | None:
+        """Why a check that requires these parts cannot look at this fit; None when it can."""
+        for name in requires:
+            if not PARTS[name](self):
+                return f"the run has no {name}"
+        return None
+
+
+def _has_series(name: str) -> Callable[[Subject], bool]:
+    def present(subject: Subject) -> bool:
+        values = subject.series(name)
+        return values is not None and bool(np.isfinite(values).any())
+
+    return present
+
+
+#: Parts of a trace that checks may require: name -> whether this subject has it.
+PARTS: Mapping[str, Callable[[Subject], bool]] = {
+    "epoch losses": lambda subject: subject.losses.size > 0,
+    "step losses": lambda subject: subject.fit.statistics.loss.size > 0,
+    "model layers": lambda subject: bool(subject.fit.model.layers),
+    "output layer": lambda subject: subject.head is not None,
+    "losses": lambda subject: bool(subject.fit.compile.losses),
+    "inputs": lambda subject: bool(subject.fit.data.inputs),
+    "targets": lambda subject: bool(subject.fit.data.targets),
+    "sample": lambda subject: subject.fit.sample is not None,
+    "evaluation": lambda subject: subject.skill is not None,
+    "reference scores": lambda subject: subject.reference.best is not None,
+    "validation losses": lambda subject: bool(subject.fit.epoch_metrics.get("val_loss")),
+    "initial weights": lambda subject: any(layer.initial for layer in subject.fit.model.layers),
+    "gradient norms": lambda subject: subject.fit.statistics.gradient_norm.size > 0,
+    **{f"statistic {name}": _has_series(name) for name in LAYER_STATISTICS},
+}

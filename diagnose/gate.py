@@ -1,0 +1,103 @@
+"""When there is something to report: is this training shown to be poor?
+
+Healthy scripts get silence. Hardly any program is without something that a checklist dislikes (prior tools alarm on a
+third to all of the healthy ones), so a fault is reported in two cases only:
+
+1. *Certain contradictions*: what a symptom says cannot be right whatever the outcome (softmax on one unit, labels of a
+   single class, ids without an output, targets out of reach). The check marks such a symptom ``certain``.
+2. *Poor training*, shown by at least one of:
+   - the loss, or the predictions, are not finite, or the loss exploded or fell below its lower bound;
+   - the skill is clearly below the best reference learner's (``shortfall``);
+   - the skill is not above 0 although a reference learner finds something (``trivial-skill``);
+   - there is no skill to go by, and the loss never gets below that of a constant prediction (``trivial-loss``), or does
+     not move (``flat-loss``).
+
+The margin of a shortfall is the larger of two numbers. One is the joint sampling error: both skills are estimates on n
+rows, so their difference has the standard error sqrt(s1² + s2²), with s = sqrt(p (1 - p) / n) / (1 - m0) for an
+accuracy p over a trivial m0, and 2 (1 - R²) / sqrt(n) for R² (Olkin & Finn 1995, large n); at one-sided 95 % the margin
+is 1.645 times that. Both are measured on the same rows and so are positively correlated, which makes the margin too
+wide, never too narrow. The other is 0.1: boosted trees beat good networks on small tables by a few hundredths
+(Grinsztajn et al. 2022), which is no fault. Where the network was scored on its own training rows, which favours it,
+and the references on held-out ones, the same margin is the more cautious still.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from .findings import Symptom
+
+if TYPE_CHECKING:
+    from .checks.subject import Subject
+
+Z = 1.645
+FLOOR = 0.1
+#: Symptoms that show poor training by themselves.
+BROKEN = frozenset({"nonfinite-loss", "nonfinite-weight", "exploding-loss", "negative-loss"})
+POOR = frozenset({"below-reference", "trivial-skill"})
+#: Symptoms that show it only while there is no skill to go by.
+WITHOUT_SKILL = frozenset({"trivial-loss", "flat-loss"})
+
+
+@dataclass(frozen=True)
+class Shortfall:
+    """How far a network's skill lies below the best reference's, and what difference would have to be put up with."""
+
+    skill: float
+    value: float
+    margin: float
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """Whether training is shown to be poor, and by which symptoms."""
+
+    poor: bool
+    reasons: tuple[str, ...] = ()
+
+
+def shortfall(subject: Subject) -> Shortfall | None:
+    """The gap between network and best reference, None when one of them is unknown."""
+    skill, best = subject.skill, subject.reference.best
+    if skill is None or best is None:
+        return None
+    facts = subject.fit.evaluation
+    rows = int(facts.get("rows") or subject.fit.data.validation_rows or subject.reference.rows or 1)
+    metric = str(facts.get("metric") or subject.reference.metric or "accuracy")
+    trivial = facts.get("trivial")
+    base = float(trivial) if trivial is not None and math.isfinite(trivial) else 0.0
+    errors = (
+        standard_error(metric, skill, base, rows),
+        standard_error(metric, best, base, subject.reference.rows or rows),
+    )
+    if facts.get("split") == "training" and rows < 10:
+        errors = (0.0, 0.0)  # so few rows are there to be learned by heart, not to estimate anything from
+    return Shortfall(skill, best - skill, max(FLOOR, Z * math.hypot(*errors)))
+
+
+def standard_error(metric: str, skill: float, trivial: float, rows: int) -> float:
+    """Standard error of a skill measured on ``rows`` rows."""
+    if rows < 1:
+        return 1.0
+    if metric == "r2":
+        return 2 * (1 - min(max(skill, 0.0), 1.0)) / math.sqrt(rows)
+    room = max(1 - trivial, 1e-6)
+    accuracy = min(max(trivial + skill * room, 0.0), 1.0)
+    # Agresti & Coull's two added successes and failures keep the error above 0 where all rows are right.
+    adjusted = (accuracy * rows + 2) / (rows + 4)
+    return math.sqrt(adjusted * (1 - adjusted) / (rows + 4)) / room
+
+
+def judge(subject: Subject, symptoms: Iterable[Symptom]) -> Judgement:
+    """Apply the gate to one fit."""
+    found = {symptom.check for symptom in symptoms}
+    reasons = [name for name in (*sorted(BROKEN), *sorted(POOR)) if name in found]
+    if subject.fit.evaluation.get("diverged"):
+        reasons.append("nonfinite-prediction")
+    if subject.skill is None or subject.reference.best is None:
+        no_skill = subject.skill is None or subject.skill < 0.5
+        reasons.extend(name for name in sorted(WITHOUT_SKILL) if name in found and no_skill)
+    return Judgement(bool(reasons), tuple(reasons))

@@ -1,0 +1,257 @@
+"""Suspect causes: for each kind of fault, which symptoms speak for it and what the user is told.
+
+The numbers in ``EVIDENCE`` are likelihoods as documented beside the checks: how probable it is that a change of this
+kind is needed when the symptom is seen at full strength. They are judgements, to be replaced by measured frequencies.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from .checks.subject import Subject
+from .findings import LayerReference, Symptom
+from .source import SourceSpan
+from .structure import first_layers
+from .trace import LayerFacts
+
+Seen = tuple[int, Symptom]  # position in the diagnosis, symptom
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """What speaks for a kind of fault.
+
+    Attributes:
+        primary: Check id -> likelihood. At least one of these must be seen.
+        support: Check id -> likelihood; strengthens a suspicion, raises none.
+    """
+
+    primary: Mapping[str, float]
+    support: Mapping[str, float] = field(default_factory=dict)
+
+
+_STUCK = {"constant-prediction": 0.15, "trivial-skill": 0.1, "flat-loss": 0.1, "trivial-loss": 0.1}
+
+EVIDENCE: Mapping[str, Evidence] = {
+    "missing_values": Evidence({"nonfinite-inputs": 0.97, "nonfinite-labels": 0.97}),
+    "frozen_weights": Evidence({"frozen-weights": 0.95}, _STUCK),
+    "output_activation": Evidence(
+        {
+            "single-unit-softmax": 0.97,
+            "unreachable-targets": 0.95,
+            "unsuitable-output-activation": 0.9,
+            "exclusive-multilabel-output": 0.95,
+            "mixed-output-activation": 0.5,
+        },
+        {**_STUCK, "nonfinite-loss": 0.2, "dying-relu": 0.2},
+    ),
+    "output_units": Evidence({"mismatched-output-units": 0.97}, _STUCK),
+    "loss": Evidence({"mismatched-loss": 0.95}, {**_STUCK, "negative-loss": 0.5}),
+    "label_encoding": Evidence({"out-of-range-labels": 0.9, "scaled-class-labels": 0.97}, {"negative-loss": 0.4}),
+    "layers": Evidence({"mismatched-output-shape": 0.95}),
+    "training_data": Evidence(
+        {"single-class-labels": 0.97, "imbalanced-classes": 0.4, "unlearnable-labels": 0.6}, {"trivial-skill": 0.1}
+    ),
+    "shuffle": Evidence({"sorted-labels": 0.75}, {"oscillating-loss": 0.2, "trivial-skill": 0.2}),
+    "input_scaling": Evidence(
+        {"unscaled-inputs": 0.7},
+        {
+            **_STUCK,
+            "saturated-activation": 0.5,
+            "dying-relu": 0.3,
+            "oscillating-loss": 0.25,
+            "nonfinite-loss": 0.3,
+            "nonfinite-weight": 0.1,
+            "exploding-loss": 0.3,
+            "below-reference": 0.3,
+            "exploding-gradient": 0.2,
+        },
+    ),
+    "target_scaling": Evidence(
+        {"unscaled-targets": 0.65},
+        {
+            **_STUCK,
+            "trivial-loss": 0.35,
+            "nonfinite-loss": 0.5,
+            "exploding-loss": 0.4,
+            "dying-relu": 0.3,
+            "unconverged-loss": 0.2,
+            "undersized-updates": 0.2,
+            "below-reference": 0.25,
+        },
+    ),
+    "learning_rate": Evidence(
+        {
+            "oversized-updates": 0.8,
+            "undersized-updates": 0.9,
+            "exploding-loss": 0.6,
+            "nonfinite-loss": 0.5,
+            "oscillating-loss": 0.4,
+            "exploding-gradient": 0.35,
+            "dying-relu": 0.3,
+        },
+        {**_STUCK, "unconverged-loss": 0.1},
+    ),
+    "initializer": Evidence(
+        {"symmetric-weights": 0.95, "unsuitable-initial-weights": 0.5},
+        {**_STUCK, "saturated-activation": 0.2, "vanishing-gradient": 0.2, "dying-relu": 0.15},
+    ),
+    "hidden_activation": Evidence(
+        {
+            "missing-nonlinearity": 0.6,
+            "vanishing-gradient": 0.55,
+            "saturated-activation": 0.35,
+            "dying-relu": 0.3,
+        },
+        {**_STUCK, "below-reference": 0.2},
+    ),
+    "epochs": Evidence({"unconverged-loss": 0.5, "too-few-updates": 0.5}, {"below-reference": 0.15}),
+    "dropout": Evidence({"excessive-dropout": 0.5}, _STUCK),
+    "batch_size": Evidence({"oversized-batch": 0.5, "noisy-batches": 0.5}, {"oscillating-loss": 0.15}),
+    "optimizer": Evidence({"exploding-gradient": 0.4}, {"nonfinite-loss": 0.1}),
+    "overfitting": Evidence({"overfitting": 0.5}),
+}
+
+#: Kinds that name a single layer, by the layer of their main symptom.
+LAYER_KINDS = frozenset({"hidden_activation", "initializer", "dropout"})
+
+#: Where the setting is written: hyperparameter name by kind.
+HYPERPARAMETERS: Mapping[str, str] = {
+    "missing_values": "inputs",
+    "input_scaling": "inputs",
+    "target_scaling": "targets",
+    "label_encoding": "targets",
+    "training_data": "targets",
+    "shuffle": "fit.shuffle",
+    "learning_rate": "optimizer.learning_rate",
+    "optimizer": "optimizer",
+    "loss": "compile.loss",
+    "epochs": "fit.epochs",
+    "batch_size": "fit.batch_size",
+    "output_activation": "activation",
+    "hidden_activation": "activation",
+    "output_units": "units",
+    "initializer": "kernel_initializer",
+    "dropout": "rate",
+    "frozen_weights": "trainable",
+}
+
+_SAYINGS: Mapping[str, str] = {
+    "missing_values": "The data holds values that are not numbers.",
+    "frozen_weights": "The layers that must learn are frozen.",
+    "output_activation": "The activation of the output layer does not suit the labels and the loss.",
+    "output_units": "The output layer has the wrong number of units for these labels.",
+    "loss": "The loss does not suit the labels.",
+    "label_encoding": "The labels are encoded in a way that loss and output do not understand.",
+    "layers": "The output has another shape than the labels; a Flatten or a pooling layer is probably missing.",
+    "training_data": "The training data does not let the model learn what is wanted.",
+    "shuffle": "The rows are ordered by class.",
+    "input_scaling": "The inputs are not scaled.",
+    "target_scaling": "The regression targets are not scaled.",
+    "initializer": "The initial weights do not suit the layer.",
+    "hidden_activation": "The activation of a hidden layer keeps the network from learning.",
+    "epochs": "Training stops too early.",
+    "dropout": "Too much is dropped.",
+    "batch_size": "The batch size does not suit the amount of data.",
+    "optimizer": "Steps are not kept from exploding: gradient clipping is missing.",
+    "overfitting": "The network learns the training rows by heart.",
+}
+
+
+@dataclass(frozen=True)
+class Hypothesis:
+    """One suspect cause before ranking. ``main`` is the symptom that speaks most for it."""
+
+    kind: str
+    confidence: float
+    main: Symptom
+    symptoms: tuple[int, ...]
+    layer: LayerReference | None
+    span: SourceSpan | None
+    certain: bool
+    text: str
+    details: dict[str, Any] = field(default_factory=dict)
+
+
+def combined(weights: Sequence[float]) -> float:
+    """Noisy-or: each piece of evidence removes its share of the remaining doubt."""
+    doubt = 1.0
+    for weight in weights:
+        doubt *= 1 - min(max(weight, 0.0), 0.99)
+    return 1 - doubt
+
+
+def weigh(kind: str, seen: Sequence[Seen], layer: LayerReference | None = None) -> tuple[float, list[Seen]]:
+    """Confidence in ``kind`` and the symptoms it rests on, strongest first; (0, []) without primary evidence.
+
+    Symptoms of other layers count as support when a layer is given.
+    """
+    evidence = EVIDENCE[kind]
+    weights: dict[str, tuple[float, Seen]] = {}
+    for position, symptom in seen:
+        primary = evidence.primary.get(symptom.check)
+        if primary is not None and layer is not None and symptom.layer is not None and symptom.layer != layer:
+            primary = None
+        weight = primary if primary is not None else evidence.support.get(symptom.check)
+        if weight is None:
+            continue
+        value = weight * (0.4 + 0.6 * symptom.strength) if primary is not None else weight * symptom.strength
+        known = weights.get(symptom.check)
+        if known is None or known[0] < value:
+            weights[symptom.check] = value, (position, symptom)
+    if not any(check in evidence.primary for check in weights):
+        return 0.0, []
+    # primary evidence first, each by weight
+    ordered = sorted(weights.items(), key=lambda item: (item[0] not in evidence.primary, -item[1][0]))
+    return combined([weight for _, (weight, _) in ordered]), [pair for _, (_, pair) in ordered]
+
+
+def learning_rate_direction(symptoms: Sequence[Symptom]) -> str:
+    """Whether the symptoms speak for a rate that is too high or too low."""
+    return "too low" if any(symptom.check == "undersized-updates" for symptom in symptoms) else "too high"
+
+
+def say(kind: str, subject: Subject, symptoms: Sequence[Symptom]) -> str:
+    """What the user reads: the cause in plain words, then what shows it."""
+    if kind == "learning_rate":
+        optimizer = subject.fit.compile.optimizer
+        rate = "" if optimizer.learning_rate is None else f" ({optimizer.learning_rate:g})"
+        first = f"The learning rate of {optimizer.class_name}{rate} is {learning_rate_direction(symptoms)}."
+    else:
+        first = _SAYINGS[kind]
+    return f"{first} {symptoms[0].text}"
+
+
+def place(kind: str, subject: Subject, main: Symptom) -> tuple[LayerReference | None, SourceSpan | None]:
+    """The layer that a fault of this kind names, and the call to look at."""
+    fit, head = subject.fit, subject.head
+    if kind == "output_activation" and head is not None:
+        return subject.reference_to(head.layer), _span(head.activation_layer) or _span(head.layer)
+    if kind in ("output_units", "layers") and head is not None:
+        return subject.reference_to(head.layer), _span(head.layer)
+    if kind in LAYER_KINDS or (kind == "frozen_weights" and main.layer is not None):
+        layer = _layer(subject, main.layer)
+        return main.layer, _span(layer)
+    if kind == "loss" and fit.compile.losses:
+        site = fit.compile.losses[0].site or fit.compile.site
+        return None, site.span if site else None
+    if kind in ("learning_rate", "optimizer"):
+        site = fit.compile.optimizer.site or fit.compile.site
+        return None, site.span if site else None
+    if kind == "input_scaling":
+        first = first_layers(fit.model)
+        if fit.fit.site is None and first:
+            return None, _span(first[0])
+    return None, fit.fit.site.span if fit.fit.site else None
+
+
+def _layer(subject: Subject, reference: LayerReference | None) -> LayerFacts | None:
+    if reference is None:
+        return None
+    return next((layer for layer in subject.fit.model.layers if layer.index == reference.index), None)
+
+
+def _span(layer: LayerFacts | None) -> SourceSpan | None:
+    return layer.site.span if layer is not None and layer.site is not None else None

@@ -1,0 +1,314 @@
+"""From symptoms to ranked faults: causes before consequences, each with its place in the source."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from .checks.subject import Subject
+from .findings import Fault, LayerReference, Symptom
+from .gate import Judgement
+from .hypotheses import (
+    EVIDENCE,
+    HYPERPARAMETERS,
+    LAYER_KINDS,
+    Hypothesis,
+    Seen,
+    learning_rate_direction,
+    place,
+    say,
+    weigh,
+)
+from .measures import holds_bytes, update_ratio
+from .proposals import (
+    suggested_batch_size,
+    suggested_epochs,
+    suggested_initializer,
+    suggested_learning_rate,
+    suggested_loss,
+    suggested_output_activation,
+    suggested_units,
+)
+from .structure import effective_activation
+
+#: Faults below this confidence are not worth a place in the list.
+LEAST = 0.1
+#: At most so many faults of one kind that names layers (a network whose hidden layers all share a fault).
+PER_KIND = 4
+#: cause kind -> consequence kind -> what remains of the consequence's confidence once the cause is certain.
+EXPLAINS: Mapping[str, Mapping[str, float]] = {
+    "missing_values": {"learning_rate": 0.1, "input_scaling": 0.5, "target_scaling": 0.3, "optimizer": 0.1},
+    "output_activation": {"learning_rate": 0.4, "hidden_activation": 0.6, "epochs": 0.5, "loss": 0.7, "optimizer": 0.4},
+    "output_units": {"learning_rate": 0.4, "epochs": 0.4, "output_activation": 0.8, "loss": 0.9, "label_encoding": 0.8},
+    "loss": {"learning_rate": 0.5, "epochs": 0.5},
+    "label_encoding": {"learning_rate": 0.4, "epochs": 0.3, "hidden_activation": 0.5},
+    "frozen_weights": {"learning_rate": 0.1, "epochs": 0.1, "hidden_activation": 0.3},
+    "initializer": {"hidden_activation": 0.5, "learning_rate": 0.7, "epochs": 0.5},
+    "input_scaling": {"learning_rate": 0.6, "hidden_activation": 0.6, "epochs": 0.7, "optimizer": 0.5},
+    "target_scaling": {"learning_rate": 0.6, "hidden_activation": 0.6, "epochs": 0.8, "optimizer": 0.5},
+    "learning_rate": {"hidden_activation": 0.6, "epochs": 0.5, "batch_size": 0.6, "optimizer": 0.7, "overfitting": 0.6},
+    "layers": {"output_units": 0.8, "loss": 0.6},
+}
+#: Where nothing particular is seen but the result is poor: settings that are most often at fault (developer fixes in
+#: the DeepFD benchmark: learning rate and epochs 18 of 58 each, layers 7), with confidences to match.
+GENERAL: tuple[tuple[str, float], ...] = (("learning_rate", 0.25), ("epochs", 0.22), ("units", 0.12))
+
+
+def localize(subject: Subject, seen: Sequence[Seen], judgement: Judgement) -> tuple[Fault, ...]:
+    """Rank the suspect causes of what was seen in one fit.
+
+    Args:
+        subject: The fit.
+        seen: Its symptoms with their positions in the diagnosis.
+        judgement: Whether training is shown to be poor. If not, only certain contradictions become faults.
+    """
+    hypotheses = list(_hypotheses(subject, seen))
+    if not judgement.poor:
+        hypotheses = [item for item in hypotheses if item.certain]
+    hypotheses = _explain_away(hypotheses)
+    if judgement.poor and not any(item.confidence >= 0.25 for item in hypotheses):
+        hypotheses.extend(_general(subject, seen, {item.kind for item in hypotheses}))
+    ranked = sorted(hypotheses, key=lambda item: (-item.confidence, list(EVIDENCE).index(_family(item.kind))))
+    return tuple(_fault(subject, item) for item in _limited(ranked) if item.confidence >= LEAST)
+
+
+def _family(kind: str) -> str:
+    return kind if kind in EVIDENCE else "overfitting"
+
+
+def _limited(ranked: Iterable[Hypothesis]) -> list[Hypothesis]:
+    kept: list[Hypothesis] = []
+    for item in ranked:
+        if sum(1 for other in kept if other.kind == item.kind) < PER_KIND:
+            kept.append(item)
+    return kept
+
+
+def _hypotheses(subject: Subject, seen: Sequence[Seen]) -> Iterable[Hypothesis]:
+    for kind in EVIDENCE:
+        for layer in _layers_named(kind, seen):
+            confidence, support = weigh(kind, seen, layer)
+            if not support:
+                continue
+            symptoms = [symptom for _, symptom in support]
+            main = symptoms[0]
+            if not _plausible(kind, subject, symptoms):
+                continue
+            confidence = min(0.99, confidence * _standing(kind, subject, symptoms))
+            where, span = place(kind, subject, main)
+            yield Hypothesis(
+                kind=kind,
+                confidence=confidence,
+                main=main,
+                symptoms=tuple(position for position, _ in support),
+                layer=where,
+                span=span,
+                certain=any(
+                    symptom.details.get("certain") is True and symptom.check in EVIDENCE[kind].primary
+                    for symptom in symptoms
+                ),
+                text=say(kind, subject, symptoms),
+                details=_details(kind, subject, symptoms, where),
+            )
+
+
+def _layers_named(kind: str, seen: Sequence[Seen]) -> list[LayerReference | None]:
+    if kind not in LAYER_KINDS:
+        return [None]
+    primary = EVIDENCE[kind].primary
+    named = {symptom.layer for _, symptom in seen if symptom.check in primary and symptom.layer is not None}
+    ordered: list[LayerReference | None] = []
+    ordered.extend(sorted((layer for layer in named if layer is not None), key=lambda layer: layer.index))
+    return ordered or [None]
+
+
+def _plausible(kind: str, subject: Subject, symptoms: Sequence[Symptom]) -> bool:
+    checks = {symptom.check for symptom in symptoms}
+    main = symptoms[0]
+    if kind == "missing_values":
+        # Inputs with NaN that a layer of the model replaces end in a finite loss.
+        return main.check == "nonfinite-labels" or subject.skill is None or bool(subject.fit.evaluation.get("diverged"))
+    if kind == "hidden_activation":
+        if main.check == "dying-relu" and main.details.get("is_output"):
+            return False
+        outputs = {head.layer.index for head in subject.heads}
+        return main.layer is None or main.layer.index not in outputs
+    if kind == "learning_rate":
+        rectified = checks == {"dying-relu"} and all(symptom.details.get("is_output") for symptom in symptoms)
+        return not rectified
+    if kind == "epochs":
+        return subject.fit.state != "stopped"  # cut short by us, not by the user
+    if kind == "optimizer":
+        config = subject.fit.compile.optimizer.config
+        return not any(config.get(name) for name in ("clipnorm", "clipvalue", "global_clipnorm"))
+    return True
+
+
+def _standing(kind: str, subject: Subject, symptoms: Sequence[Symptom]) -> float:
+    """Factor for what the symptoms' own strength cannot say."""
+    checks = {symptom.check for symptom in symptoms}
+    if kind == "output_activation" and "single-unit-softmax" in checks and subject.task.kind == "multiclass":
+        return 0.8  # the missing units come first
+    if kind == "label_encoding" and "out-of-range-labels" in checks:
+        return 1.0 if _shift_suffices(subject) else 0.6  # otherwise more outputs are what is needed
+    if kind == "output_units" and subject.task.encoding == "one_based" and _shift_suffices(subject):
+        return 0.7
+    if kind == "loss" and symptoms[0].details.get("certain") and _activation_promises_classes(subject):
+        return 0.85
+    return 1.0
+
+
+def _shift_suffices(subject: Subject) -> bool:
+    """Whether the labels fit the output once they start at 0 (or are read as two classes)."""
+    target, head = subject.target, subject.head
+    if target is None or head is None or not target.integers:
+        return False
+    room = max(2, head.units or 1)
+    distinct = len(target.unique) if target.unique is not None else int(target.maximum - target.minimum) + 1
+    return distinct <= room
+
+
+def _activation_promises_classes(subject: Subject) -> bool:
+    return subject.task.kind == "regression" and subject.head is not None and subject.head.activation == "softmax"
+
+
+def _explain_away(hypotheses: list[Hypothesis]) -> list[Hypothesis]:
+    """Lower what a more likely cause accounts for: the surer the cause, the less is left of its consequences."""
+    result = []
+    for item in hypotheses:
+        remaining = item.confidence
+        for cause in hypotheses:
+            left = EXPLAINS.get(cause.kind, {}).get(item.kind)
+            if left is None or cause is item or cause.confidence < item.confidence * 0.75:
+                continue
+            if cause.kind == "input_scaling" and cause.main.details.get("small"):
+                continue
+            remaining *= 1 - cause.confidence * (1 - left)
+        result.append(replace(item, confidence=remaining))
+    return result
+
+
+def _general(subject: Subject, seen: Sequence[Seen], known: set[str]) -> Iterable[Hypothesis]:
+    poor = [(position, symptom) for position, symptom in seen if symptom.check in ("below-reference", "trivial-skill")]
+    if not poor:
+        return
+    positions, main = tuple(position for position, _ in poor), poor[0][1]
+    where: LayerReference | None
+    texts = {
+        "learning_rate": "The learning rate may not suit this problem.",
+        "epochs": "Training may be too short.",
+        "units": "The hidden layers may be too narrow.",
+    }
+    for kind, confidence in GENERAL:
+        if kind in known or (kind == "epochs" and subject.fit.state == "stopped"):
+            continue
+        if kind == "units":
+            hidden = [layer for layer in subject.fit.model.layers if layer.parameters][:-1]
+            if not hidden:
+                continue
+            narrow = min(hidden, key=lambda layer: layer.units or 0)
+            where, span = subject.reference_to(narrow), narrow.site.span if narrow.site else None
+        else:
+            where, span = place(kind, subject, main)
+        yield Hypothesis(
+            kind,
+            confidence,
+            main,
+            positions,
+            where,
+            span,
+            False,
+            f"{texts[kind]} {main.text}",
+            _details(kind, subject, [main], where),
+        )
+
+
+def _details(kind: str, subject: Subject, symptoms: Sequence[Symptom], where: LayerReference | None) -> dict[str, Any]:
+    """Facts that a rule can use to mend this fault; names are those of ``facts.FACTS``."""
+    details: dict[str, Any] = {"cause": symptoms[0].check}
+    if kind == "learning_rate":
+        details |= _learning_rate_details(subject, symptoms)
+    elif kind == "output_activation":
+        details |= {"direction": "mismatch", "suggested_activation": suggested_output_activation(subject)}
+        details["suggested_loss"] = suggested_loss(subject)
+        if symptoms[0].details.get("from_logits"):
+            details["suggested_from_logits"] = False
+    elif kind == "loss":
+        details |= {"direction": "mismatch", "suggested_loss": suggested_loss(subject)}
+        details["suggested_activation"] = suggested_output_activation(subject)
+    elif kind == "output_units":
+        details |= {"direction": "mismatch", "suggested_units": suggested_units(subject)}
+        details["suggested_loss"] = suggested_loss(subject)
+        details["suggested_activation"] = suggested_output_activation(subject)
+    elif kind == "label_encoding":
+        details |= {"direction": "mismatch", "suggested_units": suggested_units(subject)}
+        details["labels.multiplier"] = symptoms[0].details.get("multiplier")
+    elif kind == "epochs":
+        details |= {"direction": "too low", "suggested_epochs": suggested_epochs(subject)}
+    elif kind == "batch_size":
+        direction = "too high" if symptoms[0].check == "oversized-batch" else "too low"
+        details |= {"direction": direction, "suggested_batch_size": suggested_batch_size(subject)}
+    elif kind == "dropout":
+        details |= {"direction": "too high", "suggested_rate": 0.2 if (symptoms[0].value or 0) > 0.5 else 0.1}
+    elif kind == "overfitting":
+        details["direction"] = "too high"
+        details["suggested_epochs"] = max(1, int(symptoms[0].details.get("best_epoch", 0)) + 1)
+    elif kind == "optimizer":
+        details |= {"direction": "missing", "suggested_clipnorm": 1.0}
+    elif kind in ("input_scaling", "target_scaling"):
+        details["direction"] = "too low" if symptoms[0].details.get("small") else "too high"
+        if kind == "input_scaling" and subject.fit.data.inputs and holds_bytes(subject.fit.data.inputs[0]):
+            details["inputs.divisor"] = 255.0
+    elif kind == "units":
+        details["direction"] = "too low"
+    if where is not None:
+        details |= _layer_details(kind, subject, symptoms, where)
+    return {name: value for name, value in details.items() if value is not None}
+
+
+def _learning_rate_details(subject: Subject, symptoms: Sequence[Symptom]) -> dict[str, Any]:
+    measured = next((item.details["update_ratio"] for item in symptoms if "update_ratio" in item.details), None)
+    checks = {symptom.check for symptom in symptoms}
+    direction = learning_rate_direction(symptoms)
+    if not checks & set(EVIDENCE["learning_rate"].primary):  # suspected only because nothing else is
+        measured = update_ratio(subject.fit)
+        direction = "too high" if measured is not None and measured > 0.02 else "too low"
+    return {
+        "direction": direction,
+        "suggested_learning_rate": suggested_learning_rate(subject, measured, direction=direction),
+        "update_ratio": measured,
+    }
+
+
+def _layer_details(kind: str, subject: Subject, symptoms: Sequence[Symptom], where: LayerReference) -> dict[str, Any]:
+    layer = next((item for item in subject.fit.model.layers if item.index == where.index), None)
+    if layer is None:
+        return {}
+    if kind == "hidden_activation":
+        missing = symptoms[0].check == "missing-nonlinearity"
+        current = effective_activation(subject.fit.model, layer)
+        dead = symptoms[0].check == "dying-relu" and current == "relu"
+        return {
+            "direction": "missing" if missing else "mismatch",
+            "suggested_activation": "leaky_relu" if dead else "relu",
+        }
+    if kind == "initializer":
+        return {"suggested_initializer": suggested_initializer(subject, layer)}
+    if kind == "units":
+        return {"suggested_units": 4 * max(8, layer.units or 8)}
+    return {}
+
+
+def _fault(subject: Subject, item: Hypothesis) -> Fault:
+    return Fault(
+        kind=item.kind,
+        text=item.text,
+        confidence=round(min(item.confidence, 0.99), 4),
+        layer=item.layer,
+        hyperparameter=HYPERPARAMETERS.get(item.kind),
+        span=item.span,
+        symptoms=item.symptoms,
+        fit=subject.index,
+        details=item.details,
+    )
