@@ -79,10 +79,14 @@ class SourceFile:
     @cached_property
     def _positions(self) -> dict[cst.CSTNode, tuple[int, int]]:
         starts = self._line_starts
-        return {
+        found = {
             node: (starts[p.start.line - 1] + p.start.column, self._clip(p.end.line, p.end.column))
             for node, p in self._wrapper.resolve(PositionProvider).items()
         }
+        for node in found:  # the parentheses of a tuple are part of it
+            if isinstance(node, (cst.Tuple, cst.GeneratorExp)) and node.lpar:
+                found[node] = (found[node.lpar[-1]][0], found[node.rpar[0]][1])
+        return found
 
     def _clip(self, line: int, column: int) -> int:
         if line > len(self._line_starts):  # a module without newline at its end is reported as one line longer

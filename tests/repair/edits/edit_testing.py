@@ -14,17 +14,17 @@ from dlfix.repair.patching import EditNotApplicable, SourceFiles, make_patch
 Texts = str | dict[str, str]
 
 
-def request(edit: str, text: Texts, layer: int | None = None, facts: dict[str, Any] | None = None, **parameters: Any):
+def request(edit: str, text: Texts, layer: int | None = None, facts: dict[str, Any] | None = None, /, **parameters: Any):
     fit = fit_from_source(text, **(facts or {}))
     return EditRequest(edit, parameters, EditContext(fit, layer, "train.py"))
 
 
-def patch_of(edit: str, text: Texts, layer: int | None = None, facts: dict[str, Any] | None = None, **parameters: Any) -> Patch:
+def patch_of(edit: str, text: Texts, layer: int | None = None, facts: dict[str, Any] | None = None, /, **parameters: Any) -> Patch:
     texts = {"train.py": text} if isinstance(text, str) else text
     return make_patch([request(edit, text, layer, facts, **parameters)], SourceFiles.from_texts(texts), title="t")
 
 
-def changed(edit: str, text: Texts, layer: int | None = None, facts: dict[str, Any] | None = None, **parameters: Any) -> str:
+def changed(edit: str, text: Texts, layer: int | None = None, facts: dict[str, Any] | None = None, /, **parameters: Any) -> str:
     """The only changed file after an edit; checks that unrelated lines are untouched and the edit is recorded."""
     patch = patch_of(edit, text, layer, facts, **parameters)
     assert len(patch.files) == 1
@@ -43,6 +43,6 @@ def lines_changed(before: str, after: str) -> tuple[list[str], list[str]]:
     return gone, came
 
 
-def assert_idempotent(edit: str, after: str, layer: int | None = None, facts: dict[str, Any] | None = None, **parameters: Any) -> None:
+def assert_idempotent(edit: str, after: str, layer: int | None = None, facts: dict[str, Any] | None = None, /, **parameters: Any) -> None:
     with pytest.raises(EditNotApplicable, match="already"):
         patch_of(edit, after, layer, facts, **parameters)

@@ -85,7 +85,7 @@ COMPILE_LINES = [
     ("object", "set-loss", {"loss": "binary_crossentropy"}, "loss=keras.losses.MeanSquaredError()", "loss=keras.losses.BinaryCrossentropy()"),
     ("logits", "set-loss", {"loss": "binary_crossentropy", "from_logits": True}, "loss='mse'", "loss=keras.losses.BinaryCrossentropy(from_logits=True)"),
     ("no more logits", "set-loss", {"loss": "binary_crossentropy"}, "loss=tf.keras.losses.BinaryCrossentropy(from_logits=True)", "loss=tf.keras.losses.BinaryCrossentropy()"),
-    ("function", "set-loss", {"loss": "binary_crossentropy"}, "loss=keras.losses.mean_squared_error", "loss='binary_crossentropy'"),
+    ("function", "set-loss", {"loss": "binary_crossentropy"}, "loss=keras.losses.mean_squared_error", 'loss="binary_crossentropy"'),
     ("list of one", "set-loss", {"loss": "binary_crossentropy"}, "loss=['mse']", "loss=['binary_crossentropy']"),
     ("missing", "set-loss", {"loss": "mse"}, "optimizer='adam'", "optimizer='adam', loss='mean_squared_error'"),
     ("loss_weights is not metrics", "set-argument", {"target": "compile", "name": "metrics", "value": ["accuracy"]}, "'adam', 'mse', [1.0]", "'adam', 'mse', [1.0], metrics=['accuracy']"),
