@@ -118,6 +118,7 @@ def _digest(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
+EDITS = {"mean_squared_error": "set-loss", "sigmoid": "set-activation", "learning_rate": "set-learning-rate"}
 BASELINE = (0.01, 0.0, 0.02)
 
 
@@ -133,7 +134,8 @@ def suggestion(
     edits = []
     for old, new in changes:
         line = next(number for number, text in enumerate(SOURCE.split("\n"), 1) if old in text)
-        edits.append(EditResult(edit="set-argument", before=old, after=new, location=location(line, old)))
+        edit = next((name for part, name in EDITS.items() if part in old), "set-argument")
+        edits.append(EditResult(edit=edit, before=old, after=new, location=location(line, old)))
     pairs = [after - before for before, after in zip(BASELINE, skills, strict=False) if after is not None]
     gain = sum(pairs) / len(pairs) if pairs else None
     values: dict[str, object] = {

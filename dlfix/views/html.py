@@ -10,6 +10,7 @@ import hashlib
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from functools import cache
 from importlib import resources
 from typing import Any
@@ -91,6 +92,7 @@ def _page(result: Result, detail: Detail) -> dict[str, Any]:
     losers = patch_losers(result, detail.diff_lines)
     script = _asset("copy.js")
     page = {
+        "created": _created(result.created),
         "headline": wording.headline(result),
         "script_name": wording.script_name(result),
         "task": wording.task_text(result),
@@ -151,9 +153,10 @@ def _check_groups(result: Result) -> list[CheckGroup]:
         if name not in named:
             checks.append(CheckResult(check=name, status="fired" if name in fired else "passed"))
     groups = []
-    for status, title, icon, is_open, terse in _CHECK_GROUPS:
+    for status, title, icon, opened, terse in _CHECK_GROUPS:
         entries = tuple(check for check in checks if check.status == status)
         if entries:
+            is_open = opened or (status == "passed" and result.verdict == "healthy")
             groups.append(
                 CheckGroup(status, title, icon, is_open, terse and not any(e.reason for e in entries), entries)
             )
@@ -190,6 +193,15 @@ def _sections(result: Result, page: Mapping[str, Any], cards: list[Card], losers
         ("glossary", "Glossary", True),
     )
     return [(key, title) for key, title, present in sections if present]
+
+
+def _created(text: str) -> tuple[str, str]:
+    """When the run was made, to read and to parse; what is no time is shown as it is."""
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        return wording.one_line(text, 40), ""
+    return f"{moment:%Y-%m-%d %H:%M} {moment.tzname() or ''}".strip(), moment.isoformat()
 
 
 def _tail(traceback: str, characters: int = 20_000) -> str:

@@ -9,7 +9,7 @@ from ..result import Location, Result, SuggestionResult, SymptomResult, TrialRes
 from . import charts, wording
 from .diffs import DiffLine, parse_diff
 
-_CHARTS_SHOWN = 4
+_CHARTS_SHOWN = 3
 
 #: Edits after which a metric of the same name measures something else: on another scale, or by another rule.
 _NEW_LOSS = frozenset({"set-loss"})
