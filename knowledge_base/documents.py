@@ -131,6 +131,5 @@ def _describe(error: Any) -> str:
         return f"{where} is missing"
     if error["type"] == "extra_forbidden":
         return f"{where} is not a known field"
-    received = repr(error["input"])
-    shown = received if len(received) <= 60 else received[:57] + "..."
-    return f"{where}: {message} (received {shown})" if where else message
+    received = "" if isinstance(error["input"], dict | list | tuple) else f" (received {error['input']!r})"
+    return f"{where}: {message}{received}" if where else message

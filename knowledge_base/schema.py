@@ -182,7 +182,7 @@ class Rule(_Model):
     why: str = Field(min_length=40)
     when_not: str = Field(min_length=20)
     needs: dict[str, Condition] = {}
-    edits: tuple[RuleEdit, ...] = Field(min_length=1)
+    edits: tuple[RuleEdit, ...]
     confidence: float = Field(gt=0, le=1)
     confidence_why: str = Field(min_length=20)
     applicability: Literal["safe", "review", "display-only"]
@@ -217,6 +217,13 @@ class Rule(_Model):
     @classmethod
     def _one_paragraph(cls, text: str) -> str:
         return " ".join(text.split())
+
+    @field_validator("edits")
+    @classmethod
+    def _some_edit(cls, edits: tuple[RuleEdit, ...]) -> tuple[RuleEdit, ...]:
+        if not edits:
+            raise ValueError("a rule needs at least one edit")
+        return edits
 
     @model_validator(mode="after")
     def _has_ground(self) -> Self:
