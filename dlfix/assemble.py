@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import os
 import platform
 import sys
 from collections.abc import Iterable, Sequence
@@ -126,7 +125,6 @@ def run_environment(isolation: str, command: Sequence[str]) -> dict[str, Any]:
         "python": platform.python_version(),
         "platform": platform.platform(),
         "processor": platform.processor() or platform.machine(),
-        "cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
         "executable": sys.executable,
         "working_directory": str(Path.cwd()),
         "isolation": isolation,
@@ -164,7 +162,7 @@ def _summary(findings: Findings, verdict: str) -> str:
     untested = sum(s.verdict == "untested" for s in findings.suggestions)
     if untested:
         return f"{text}; {untested} patch{'es' if untested != 1 else ''} proposed, not tested."
-    return f"{text}; no patch was proven to help."
+    return f"{text}; no patch was proven to help." if findings.trials else f"{text}."
 
 
 def _diagnosis_fields(diagnosis: Diagnosis) -> dict[str, Any]:

@@ -121,11 +121,12 @@ class _Run:
             return self._in_folder(executor, saved)
 
     def _in_folder(self, executor: Executor | None, saved: Path | None) -> Completed:
-        folder = create_run(self.request.source, self.request.run_base)
+        if saved is not None:
+            self._load_trace(saved)
+        folder = create_run(Path(self.findings.script), self.request.run_base)
         self.findings.run = folder.id
         try:
             if saved is not None:
-                self._load_trace(saved)
                 self._diagnose()
             elif executor is not None:
                 self._run_script(executor, folder)
@@ -313,7 +314,8 @@ class _Run:
             write_atomically(folder.report_file, render_html(result).encode("utf-8", "replace"))
         except Exception as error:
             crash = _crash_report(error, folder)
-            return result.model_copy(update={"notes": (*result.notes, f"no HTML report: {crash}")})
+            note = f"there is no HTML report: {crash.what} ({folder.path / 'crash.txt'})"
+            return result.model_copy(update={"notes": (*result.notes, note)})
         return result
 
     def _note_changed_files(self) -> None:
@@ -348,12 +350,14 @@ class _Recorder:
         return self._outcome
 
     def keep_log(self, file: Path) -> str:
-        """Copy what the script printed to ``file`` and return its last lines."""
+        """Move what the script printed to ``file`` and return its last lines."""
         try:
             content = self._outcome.log.read_bytes() if self._outcome is not None else b""
+            file.parent.mkdir(parents=True, exist_ok=True)
+            if self._outcome is not None:
+                self._outcome.log.replace(file)
         except OSError:
             return ""
-        write_atomically(file, content)
         return "\n".join(content.decode("utf-8", "replace").splitlines()[-_LOG_LINES:])
 
 

@@ -76,7 +76,8 @@ ENTRIES: dict[str, Entry] = {
         "(after `--`) or the environment differ.",
     ),
     "script-died": Entry(
-        "The process ended without an exception: a crash in a native library, `os._exit`, or the system's memory guard.",
+        "The process ended without an exception: a crash in a native library, `os._exit`, or the system's memory "
+        "guard.",
         "Try it with plain `python`, and with less data.",
     ),
     "missing-module": Entry(
@@ -97,8 +98,8 @@ ENTRIES: dict[str, Entry] = {
     ),
     "never-ends": Entry(
         "The script was stopped before its training had got far enough to be diagnosed.",
-        "Give it more time (`--probe-time 10m --budget 20m`), or less data. A script that waits for a server, a window or "
-        "a key cannot be diagnosed.",
+        "Give it more time (`--probe-time 10m --budget 20m`), or less data. A script that waits for a server, a "
+        "window or a key cannot be diagnosed.",
     ),
     "out-of-memory": Entry(
         "The script used more than its share of the free memory.", "Give it less data, or a machine with more memory."
@@ -138,8 +139,8 @@ def markdown() -> str:
     lines = [
         "# Troubleshooting",
         "",
-        "Every error message of dlfix has a name; `dlfix explain NAME` prints what stands here. This page is written by",
-        "`python -m dlfix.troubleshooting > docs/troubleshooting.md`.",
+        "Every error message of dlfix has a name; `dlfix explain NAME` prints what stands here. This page is made",
+        "by `python -m dlfix.troubleshooting > docs/troubleshooting.md`.",
     ]
     for slug, entry in ENTRIES.items():
         lines += ["", f"## {slug}", "", entry.when, "", entry.helps]
