@@ -7,7 +7,7 @@ What is called *improved* or *fixed* rests on at least three seeds and on Studen
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from ..diagnose.findings import ReferenceScores
@@ -70,7 +70,7 @@ def mean(values: Sequence[float]) -> float:
 
 
 def skill_or_floor(trial: Trial) -> float | None:
-    """The skill that counts in comparisons: a run that broke down counts as the floor, one that was cut off as nothing."""
+    """The skill that counts in comparisons: the floor for a run that broke down, None for one that was cut off."""
     if trial.skill is not None and math.isfinite(trial.skill):
         return trial.skill
     return FLOOR if trial.state in (TrialState.CRASHED, TrialState.DIVERGED) else None
@@ -251,9 +251,8 @@ def _ties(leader: Suggestion, other: Suggestion) -> bool:
         return True
     if leader.gain is None or other.gain is None:
         return leader.gain is other.gain
-    after = {trial.seed: trial.skill for trial in other.trials if trial.skill is not None}
-    pairs = [(one.skill, after[one.seed]) for one in leader.trials if one.skill is not None and one.seed in after]
-    differences = [first - second for first, second in pairs]
+    first, second = _longest_skills(leader.trials), _longest_skills(other.trials)
+    differences = [first[seed] - second[seed] for seed in sorted(first.keys() & second.keys())]
     error = 0.0
     if len(differences) > 1:
         centre = mean(differences)
@@ -262,11 +261,10 @@ def _ties(leader: Suggestion, other: Suggestion) -> bool:
     return abs(leader.gain - other.gain) <= max(MEANINGFUL_GAIN, error)
 
 
-def _economy(one: Suggestion) -> tuple[int, float, tuple[str, ...], str]:
-    """Fewer edits, then cheaper training (in steps of a quarter of the cost, as seconds are noisy), then rule ids."""
-    seconds = [trial.seconds for trial in one.trials if trial.seconds > 0]
-    cost = round(math.log(mean(seconds), 1.25)) if seconds else 0
-    return len(one.patch.edits), cost, one.patch.rules, one.patch.key
+def _economy(one: Suggestion) -> tuple[int, int, tuple[str, ...], str]:
+    """Fewer edits, fewer epochs, rule ids. Seconds would make the order depend on what else the machine does."""
+    epochs = max((trial.epochs for trial in one.trials), default=0)
+    return len(one.patch.edits), epochs, one.patch.rules, one.patch.key
 
 
 def _distinct_first(group: Sequence[Suggestion]) -> list[Suggestion]:
@@ -279,9 +277,7 @@ def _distinct_first(group: Sequence[Suggestion]) -> list[Suggestion]:
     return [*first, *variants]
 
 
-def by_seed(trials: Sequence[Trial]) -> Mapping[int, Trial]:
-    """The longest trial of each seed."""
-    chosen: dict[int, Trial] = {}
-    for trial in sorted(trials, key=lambda one: one.fraction):
-        chosen[trial.seed] = trial
-    return chosen
+def _longest_skills(trials: Sequence[Trial]) -> dict[int, float]:
+    """Skill by seed, of the longest trial of each seed."""
+    ordered = sorted(trials, key=lambda one: one.fraction)
+    return {trial.seed: trial.skill for trial in ordered if trial.skill is not None}
