@@ -118,7 +118,7 @@ def thin(length: int, most: int = MOST_POINTS) -> np.ndarray:
     return np.unique(np.linspace(0, length - 1, most).round().astype(int))
 
 
-def run_environment(isolation: str, command: Sequence[str]) -> dict[str, Any]:
+def run_environment(isolation: str) -> dict[str, Any]:
     """Return where and how this run happened, as far as the reader of a report needs it."""
     return {
         "dlfix": __version__,
@@ -128,7 +128,6 @@ def run_environment(isolation: str, command: Sequence[str]) -> dict[str, Any]:
         "executable": sys.executable,
         "working_directory": str(Path.cwd()),
         "isolation": isolation,
-        "command": list(command),
     }
 
 

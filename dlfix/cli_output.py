@@ -35,10 +35,16 @@ def exit_code(result: Result, *, exit_zero: bool = False) -> ExitCode:
     return ExitCode.HEALTHY
 
 
-def write_result(result: Result, form: Format, output: Path | None) -> None:
-    """Write the result to a file, or to stdout if there is none."""
+def write_result(
+    result: Result, form: Format, output: Path | None, *, verbose: bool = False, report: str | None = None
+) -> None:
+    """Write the result to a file, or to stdout if there is none.
+
+    Args:
+        report: Where the HTML report is, as text shows it.
+    """
     if form is Format.TEXT:
-        _write_text(result, output)
+        _write_text(result, output, verbose, report)
         return
     text = render(result, form)
     text = text if text.endswith("\n") or not text else text + "\n"
@@ -62,19 +68,21 @@ def render(result: Result, form: Format) -> str:
     return result.to_json()
 
 
-def _write_text(result: Result, output: Path | None) -> None:
+def _write_text(result: Result, output: Path | None, verbose: bool, report: str | None) -> None:
     from rich.console import Console
 
     from .views.terminal import render_terminal
 
     if output is None:
-        render_terminal(result, Console(file=sys.stdout))
+        render_terminal(result, Console(file=sys.stdout), verbose=verbose, report=report)
         sys.stdout.flush()
         return
     import io
 
     buffer = io.StringIO()
-    render_terminal(result, Console(file=buffer, width=100, no_color=True, force_terminal=False))
+    render_terminal(
+        result, Console(file=buffer, width=100, no_color=True, force_terminal=False), verbose=verbose, report=report
+    )
     write_file(output, buffer.getvalue())
 
 

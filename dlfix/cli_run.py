@@ -155,13 +155,14 @@ def _run(
                 arguments=tuple(arguments or ()),
                 trials=trials,
                 resume=resume,
+                command=("dlfix", *sys.argv[1:]),
                 progress=progress,
             )
         )
     result, folder = completed.result, completed.folder
     if html is not None and folder.report_file.is_file():
         write_file(html, folder.report_file.read_text(encoding="utf-8"))
-    write_result(result, Format(resolved.settings.format), output)
+    write_result(result, Format(resolved.settings.format), output, verbose=verbose, report=shown(folder.report_file))
     if verbose:
         print(f"dlfix: everything of this run is in {shown(folder.path)}", file=sys.stderr)
     if open_:

@@ -42,13 +42,13 @@ def show(
     folder = find_run(run)
     result = folder.load_result()
     if number is None:
-        write_result(result, form, None)
+        write_result(result, form, None, report=shown(folder.report_file))
         return ExitCode.HEALTHY
     from rich.console import Console
 
-    from .cli_suggestion import render_suggestion
+    from .views.terminal import render_suggestion
 
-    render_suggestion(result, find_suggestion(result, number, folder), Console(file=sys.stdout))
+    render_suggestion(find_suggestion(result, number, folder), result, Console(file=sys.stdout))
     return ExitCode.HEALTHY
 
 
@@ -66,7 +66,7 @@ def _show_settings() -> int:
 def apply(
     number: Annotated[int | None, _Number] = None,
     diff: Annotated[bool, typer.Option("--diff", help="Print the diff and write nothing.")] = False,
-    undo: Annotated[bool, typer.Option("--undo", help="Take the last applied patch back.")] = False,
+    undo: Annotated[bool, typer.Option("--undo", help="Take the last applied suggestion (or N) back.")] = False,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
     run: Annotated[str | None, _Run] = None,
 ) -> int:
@@ -75,7 +75,7 @@ def apply(
     from .runs import find_run
 
     if undo:
-        for line in undo_last(run):
+        for line in undo_last(run, number):
             print(line)
         return ExitCode.HEALTHY
     if number is None:
@@ -109,7 +109,7 @@ def report(
     folder = find_run(run)
     result = folder.load_result()
     if form is not None or output is not None:
-        write_result(result, form or Format.TEXT, output)
+        write_result(result, form or Format.TEXT, output, report=shown(folder.report_file))
         return ExitCode.HEALTHY
     from .views.html import render_html
 

@@ -25,7 +25,8 @@ from .settings import Resolved
 
 if TYPE_CHECKING:
     from .diagnose.execution import Executor, Job, JobOutcome
-    from .knowledge_base.loader import KnowledgeBase
+    from .knowledge_base import KnowledgeBase
+    from .repair.search import SearchProgress
 
 #: Share of the budget that the probe run may take at most; what it leaves goes to the trials.
 PROBE_SHARE = 0.4
@@ -55,6 +56,7 @@ class Request:
         trials: Propose and try patches (``suggest``) or stop after the diagnosis (``diagnose``).
         resume: Answer from an identical earlier run if there is one.
         run_base: Folder that gets ``.dlfix``; default: the current one.
+        command: The command line as typed, for "run this again"; empty when called as a library.
     """
 
     source: Path
@@ -63,6 +65,7 @@ class Request:
     trials: bool = True
     resume: bool = False
     run_base: Path | None = None
+    command: tuple[str, ...] = ()
     progress: ProgressCallback = lambda event: None
 
 
@@ -96,12 +99,13 @@ class _Run:
             script=request.source.name,
             project_root=str(request.source.absolute().parent),
             arguments=request.arguments,
-            settings=request.resolved.as_dict(),
+            settings=_shown_settings(request),
         )
         self.script: Script | None = None
         self.knowledge: KnowledgeBase | None = None
         self.key: dict[str, Any] | None = None
         self.log = ""
+        self.peak_bytes = 0
 
     def run(self) -> Completed:
         saved = self._saved_trace()
@@ -131,8 +135,9 @@ class _Run:
             elif executor is not None:
                 self._run_script(executor, folder)
         except KeyboardInterrupt:
-            self.findings.interrupted = True
-            self.findings.notes.append("interrupted: what was finished until then is reported")
+            self._interrupted()
+        except ScriptError as error:
+            self.findings.error = error
         except DlfixError:
             raise
         except Exception as error:
@@ -142,7 +147,7 @@ class _Run:
     def _run_script(self, executor: Executor, folder: RunFolder) -> None:
         try:
             self._probe(executor, folder)
-            self.findings.environment = run_environment(executor.isolation, sys.argv)
+            self.findings.environment = run_environment(executor.isolation)
             self._diagnose()
             if self._wants_patches():
                 self._search(executor)
@@ -233,6 +238,7 @@ class _Run:
             output=folder.trace,
             probe_budget=self.settings.probe_budget,
         )
+        self.peak_bytes = recorder.peak_bytes
         self.log = recorder.keep_log(folder.logs / "probe.log")
 
     def _diagnose(self) -> None:
@@ -270,28 +276,42 @@ class _Run:
         )
 
     def _search(self, executor: Executor) -> None:
-        from .proposals import propose, prove, untested
+        from .proposals import plan_machine, propose, prove, untested
 
-        trace, diagnosis, script, knowledge = self.findings.trace, self.findings.diagnosis, self.script, self.knowledge
+        findings, settings, script = self.findings, self.settings, self.script
+        trace, diagnosis, knowledge = findings.trace, findings.diagnosis, self.knowledge
         assert trace is not None
         assert diagnosis is not None
         assert script is not None
         assert knowledge is not None
-        proposals = propose(trace, diagnosis, knowledge, script, most=self.settings.max_patches)
-        self.findings.notes += proposals.notes
-        self.findings.references = {rule.id: tuple(rule.references) for rule in knowledge.rules}
-        if not self.settings.validate_patches:
-            self.findings.suggestions = untested(proposals.patches)
+        proposals = propose(trace, diagnosis, knowledge, script, settings)
+        findings.notes += proposals.notes
+        findings.references = {rule.id: tuple(rule.references) for rule in knowledge.rules}
+        if not settings.validate_patches:
+            findings.suggestions = untested([*proposals.patches, *proposals.advice])
             return
-        prove(
-            self.findings,
-            proposals.patches,
-            executor,
-            script,
-            self.settings,
-            seconds=self._seconds_left() - _CLOSING_SECONDS,
-            progress=self._report,
-        )
+        if proposals.patches:
+            outcome = prove(
+                trace,
+                diagnosis,
+                proposals,
+                script,
+                settings,
+                executor=executor,
+                machine=plan_machine(settings.jobs, self.peak_bytes),
+                seconds=max(self._seconds_left() - _CLOSING_SECONDS, 1.0),
+                progress=self._report_trials,
+            )
+            findings.baseline, findings.suggestions = outcome.baseline, outcome.suggestions
+            findings.trials, findings.trial_seconds = len(outcome.trials), outcome.trial_seconds
+            findings.notes += outcome.notes
+            if outcome.interrupted:
+                self._interrupted()
+        findings.suggestions += untested(proposals.advice, begin=len(findings.suggestions) + 1)
+
+    def _interrupted(self) -> None:
+        self.findings.interrupted = True
+        self.findings.notes.append("interrupted: what was finished until then is reported")
 
     # -- the end -------------------------------------------------------------------------------------------------
 
@@ -337,6 +357,13 @@ class _Run:
         event = ProgressEvent(phase, message, seconds_left=max(self._seconds_left(), 0.0), **details)
         self.request.progress(event)
 
+    def _report_trials(self, state: SearchProgress) -> None:
+        best = ""
+        if state.best_skill is not None and state.best_title:
+            before = f"{state.baseline_skill:.2f} → " if state.baseline_skill is not None else ""
+            best = f"skill {before}{state.best_skill:.2f} ({state.best_title})"
+        self._report("trials", state.message, done=state.done, total=state.total, best=best)
+
 
 class _Recorder:
     """Runs the probe's job and remembers where its output went."""
@@ -348,6 +375,11 @@ class _Recorder:
     def run(self, job: Job) -> JobOutcome:
         self._outcome = self._executor.run(job)
         return self._outcome
+
+    @property
+    def peak_bytes(self) -> int:
+        """Memory that the run needed at most, 0 if unknown."""
+        return self._outcome.peak_memory_bytes if self._outcome is not None else 0
 
     def keep_log(self, file: Path) -> str:
         """Move what the script printed to ``file`` and return its last lines."""
@@ -370,6 +402,11 @@ def _start_executor(stack: ExitStack) -> Executor:
     except ExecutorError as error:
         raise UsageError("unsupported-system", str(error)) from None
     return executor
+
+
+def _shown_settings(request: Request) -> dict[str, Any]:
+    shown = {**request.resolved.as_dict(), "command": "suggest" if request.trials else "diagnose"}
+    return {**shown, "command_line": list(request.command)} if request.command else shown
 
 
 def memory_limit() -> int:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import os
+import tempfile
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -10,44 +12,178 @@ from typing import TYPE_CHECKING
 from .diagnose.findings import Diagnosis
 from .diagnose.source import CallSite
 from .diagnose.trace import FitTrace, Trace
+from .errors import ScriptError
 from .inputs import Script
 from .repair.patch import Patch, Suggestion, Verdict
 
 if TYPE_CHECKING:
-    from .knowledge_base.loader import KnowledgeBase
+    from .diagnose.execution import Executor
+    from .knowledge_base import KnowledgeBase
+    from .repair.patching import SourceFiles
+    from .repair.search import SearchOutcome, SearchProgress
+    from .settings import Settings
 
 #: Patches shown without proof (``--no-validate``) when no number is given: what a person can look through.
 _MOST_UNTESTED = 10
 
+#: A trial gets this many times the memory that the probe run needed, for patches that make the model larger.
+_MEMORY_MARGIN = 3
+_LEAST_MEMORY = 2 << 30
+
 
 @dataclass(frozen=True)
 class Proposals:
-    """Patches to try, best supported first, and what could not be proposed."""
+    """Patches to try, best supported first.
+
+    Attributes:
+        advice: Patches that are shown and never tried or applied.
+        notes: What could not be proposed, and why.
+        sources: The files the patches were made from.
+    """
 
     patches: tuple[Patch, ...]
-    notes: tuple[str, ...] = ()
+    advice: tuple[Patch, ...]
+    notes: tuple[str, ...]
+    sources: SourceFiles
+
+
+@dataclass(frozen=True)
+class Machine:
+    """How many trials run at once, and what each may use."""
+
+    jobs: int
+    threads: int
+    memory_bytes: int
 
 
 def propose(
-    trace: Trace, diagnosis: Diagnosis, knowledge: KnowledgeBase, script: Script, *, most: int | None
+    trace: Trace, diagnosis: Diagnosis, knowledge: KnowledgeBase, script: Script, settings: Settings
 ) -> Proposals:
     """Return the patches that the knowledge base has for this diagnosis."""
     from .repair.candidates import candidates
+    from .repair.edits.sources import SourceError
     from .repair.patching import SourceFiles
 
-    paths = sorted({*script.sources, *_files_in_trace(trace, script.project_root)})
-    sources = SourceFiles.read(script.project_root, paths)
-    name = script.path.relative_to(script.project_root).as_posix()
-    found = candidates(trace, diagnosis, knowledge, sources, name)
-    return Proposals(tuple(found.patches[:most]), tuple(found.notes))
+    root = script.project_root
+    paths = sorted({name for name in script.sources if not Path(name).is_absolute()} | _files_in_trace(trace, root))
+    try:
+        sources = SourceFiles.read(root, paths)
+    except SourceError as error:
+        raise ScriptError("unreadable", str(error), "dlfix cannot patch what it cannot read.") from None
+    name = script.path.relative_to(root).as_posix()
+    found = candidates(trace, diagnosis, knowledge, sources, name, select=settings.select, ignore=settings.ignore)
+    return Proposals(tuple(found.patches[: settings.max_patches]), tuple(found.advice), tuple(found.notes), sources)
 
 
-def untested(patches: Sequence[Patch]) -> tuple[Suggestion, ...]:
-    """Return the patches as suggestions that nobody tried."""
+def untested(patches: Sequence[Patch], begin: int = 1) -> tuple[Suggestion, ...]:
+    """Return patches as suggestions that nobody tried, ranked in their order from ``begin`` on."""
     return tuple(
         Suggestion(rank, patch, Verdict.UNTESTED, (), (), None, None, ())
-        for rank, patch in enumerate(patches[:_MOST_UNTESTED], start=1)
+        for rank, patch in enumerate(patches[:_MOST_UNTESTED], start=begin)
     )
+
+
+def prove(
+    trace: Trace,
+    diagnosis: Diagnosis,
+    proposals: Proposals,
+    script: Script,
+    settings: Settings,
+    *,
+    executor: Executor,
+    machine: Machine,
+    seconds: float,
+    progress: Callable[[SearchProgress], None],
+) -> SearchOutcome:
+    """Try the patches, alone and together, within ``seconds``; also after Ctrl-C with what was finished."""
+    from .repair.patching import compose
+    from .repair.search import SearchSettings, search
+    from .repair.trials.pool import Schedule
+    from .repair.trials.runner import ScriptRun, TrialRunner
+
+    watched = watched_fit(trace, diagnosis)
+    with tempfile.TemporaryDirectory(prefix="dlfix-trials-", ignore_cleanup_errors=True) as folder:
+        runner = TrialRunner(
+            executor,
+            ScriptRun(
+                script=script.path,
+                project_root=script.project_root,
+                working_directory=Path.cwd(),
+                arguments=trace.arguments,
+                memory_bytes=machine.memory_bytes,
+                threads=machine.threads,
+                watched_fit=watched.index,
+                single_epoch_fits=watched.loop,
+                metric=settings.metric,
+                direction=settings.direction or "max",
+            ),
+            Path(folder),
+            task=diagnosis.task,
+        )
+        return search(
+            proposals.patches,
+            runner=runner,
+            compose=lambda patches: compose(patches, proposals.sources),
+            settings=SearchSettings(
+                seconds=seconds,
+                repeats=settings.repeats,
+                seed=settings.seed,
+                jobs=machine.jobs,
+                most_epochs=settings.epochs,
+                schedule=Schedule(watched.epochs, watched.seconds, max(trace.seconds - (watched.seconds or 0.0), 0.5)),
+            ),
+            reference=diagnosis.reference,
+            progress=progress,
+        )
+
+
+@dataclass(frozen=True)
+class WatchedFit:
+    """The training that trials score.
+
+    Attributes:
+        index: Its place among the fits, None for the last one.
+        loop: The fits are the epochs of a loop (``for …: model.fit(epochs=1)``), and all of them are meant.
+        epochs: How many the script asks for.
+        seconds: What all of them take, None if no epoch was finished.
+    """
+
+    index: int | None
+    loop: bool
+    epochs: int
+    seconds: float | None
+
+
+def watched_fit(trace: Trace, diagnosis: Diagnosis) -> WatchedFit:
+    """Return the training that the first fault is about, and how long it takes."""
+    fits = trace.fits
+    index = diagnosis.faults[0].fit if diagnosis.faults else len(fits) - 1
+    chosen = fits[index]
+    same = [fit for fit in fits if fit.fit.site == chosen.fit.site]
+    if len(same) > 1 and all(fit.fit.epochs - fit.fit.initial_epoch == 1 for fit in same):
+        return WatchedFit(None, True, len(same), sum(fit.seconds for fit in same))
+    epochs = max(chosen.fit.epochs - chosen.fit.initial_epoch, 1)
+    finished = len(chosen.epoch_seconds)
+    seconds = sum(chosen.epoch_seconds) / finished * epochs if finished else None
+    return WatchedFit(None if index == len(fits) - 1 else index, False, epochs, seconds)
+
+
+def plan_machine(jobs: int | None, peak_bytes: int) -> Machine:
+    """Return how many trials this machine carries at once.
+
+    Args:
+        jobs: What the user asked for.
+        peak_bytes: What the probe run needed, 0 if unknown.
+    """
+    import psutil
+
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    available = int(psutil.virtual_memory().available * 0.8)
+    if jobs is None:
+        # One trial per core: small models gain little from threads, and trials that share no thread disturb least.
+        jobs = max(1, min(cores, available // max(int(peak_bytes * 1.5), 1)))
+    memory = max(min(available // jobs, max(peak_bytes * _MEMORY_MARGIN, _LEAST_MEMORY)), 1 << 30)
+    return Machine(jobs, max(1, cores // jobs), memory)
 
 
 def _files_in_trace(trace: Trace, root: Path) -> set[str]:

@@ -25,7 +25,7 @@ from pathlib import Path
 from typing import Any
 
 from .errors import UsageError, did_you_mean
-from .repair.patch import Applicability, FileChange, Patch
+from .repair.patch import Patch
 from .result import Result, SuggestionResult
 
 FOLDER = ".dlfix"
@@ -90,58 +90,29 @@ class RunFolder:
         """Write the diff for people and the exact bytes for ``apply``."""
         folder = self.patches / f"{number:02d}"
         folder.mkdir(parents=True, exist_ok=True)
-        manifest = []
         for index, change in enumerate(patch.files):
             (folder / f"{index}.before").write_bytes(change.before)
             (folder / f"{index}.after").write_bytes(change.after)
-            manifest.append(
-                {"path": change.path, "sha256_before": change.sha256_before, "sha256_after": change.sha256_after}
-            )
-        (folder / "manifest.json").write_text(
-            json.dumps({"key": patch.key, "files": manifest}, indent=2), encoding="utf-8"
-        )
         write_atomically(self.patches / f"{number:02d}.patch", patch.diff.encode("utf-8", "surrogateescape"))
 
-    def load_patch(self, suggestion: SuggestionResult) -> Patch:
-        """Return the patch of a suggestion with its bytes, checked against the hashes in the result.
+    def patched_bytes(self, suggestion: SuggestionResult) -> list[bytes]:
+        """Return what the files of a suggestion become, in its order, checked against the hashes in the result.
 
         Raises:
             UsageError: The stored bytes are missing or not those that were tried.
         """
         folder = self.patches / Path(suggestion.patch).stem
         try:
-            manifest = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
-            changes = [
-                FileChange(
-                    path=entry["path"],
-                    before=(folder / f"{index}.before").read_bytes(),
-                    after=(folder / f"{index}.after").read_bytes(),
-                    sha256_before=entry["sha256_before"],
-                    sha256_after=entry["sha256_after"],
-                )
-                for index, entry in enumerate(manifest["files"])
-            ]
-        except (OSError, ValueError, KeyError, TypeError):
+            contents = [(folder / f"{index}.after").read_bytes() for index in range(len(suggestion.files))]
+        except OSError:
             raise self._damaged(folder) from None
-        expected = [(file.path, file.sha256_before, file.sha256_after) for file in suggestion.files]
-        stored = [
-            (change.path, hashlib.sha256(change.before).hexdigest(), hashlib.sha256(change.after).hexdigest())
-            for change in changes
-        ]
-        if stored != expected:
+        if [hashlib.sha256(content).hexdigest() for content in contents] != [f.sha256_after for f in suggestion.files]:
             raise self._damaged(folder)
-        return Patch(
-            key=str(manifest.get("key", "")),
-            title=suggestion.title,
-            edits=(),
-            files=tuple(changes),
-            diff=suggestion.diff,
-            rules=suggestion.rules,
-            cases=suggestion.cases,
-            fault_kinds=suggestion.fault_kinds,
-            applicability=Applicability(suggestion.applicability),
-            why=suggestion.why,
-        )
+        return contents
+
+    def backup(self, suggestion: SuggestionResult) -> Path:
+        """Return the folder that keeps the originals while a suggestion is applied."""
+        return self.patches / Path(suggestion.patch).stem / "backup"
 
     def _damaged(self, folder: Path) -> UsageError:
         return UsageError(
