@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import textwrap
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from .case_schema import Case
 from .loader import KnowledgeBase
@@ -36,15 +36,15 @@ def explain(rule: Rule, knowledge: KnowledgeBase) -> str:
     sections = [
         f"{rule.id}: {plain(rule.title)}",
         _section("Answers", [_kinds(rule)]),
-        _section("Why", [plain(rule.why)]),
-        _section("When not", [plain(rule.when_not)]),
+        _section("Why", [plain(rule.why)], hang=2),
+        _section("When not", [plain(rule.when_not)], hang=2),
         _section("Needs", [f"{name} {condition}" for name, condition in rule.needs.items()]),
         _section("Edits", [describe_edit(edit) for edit in rule.edits]),
-        _section("Confidence", [f"{rule.confidence:g}. {rule.confidence_why}"]),
+        _section("Confidence", [f"{rule.confidence:g}. {rule.confidence_why}"], hang=2),
         _section("Applicability", [_APPLICABILITY[rule.applicability]]),
         "Example\n" + textwrap.indent(_example(rule), "  "),
-        _section("Cases that teach it", _stories(rule.cases, rule, knowledge)),
-        _section("Cases that warn", _stories(rule.counter_cases, rule, knowledge)),
+        _section("Cases that teach it", _stories(rule.cases, rule, knowledge, real=True)),
+        _section("Cases that warn", _stories(rule.counter_cases, rule, knowledge, real=False)),
         _section("References", rule.references),
     ]
     return "\n\n".join(section for section in sections if section) + "\n"
@@ -69,12 +69,23 @@ def describe_edit(edit: RuleEdit) -> str:
     return f"{edit.edit}{where}" + (f": {parameters}" if parameters else "")
 
 
-def tell_case(case: Case, kinds: Iterable[str]) -> str:
-    """A case in a line or two: what it was, what was wrong there, what was seen."""
+def tell_case(case: Case, kinds: Iterable[str], *, real: bool) -> str:
+    """A case in a few lines: what it was, what was seen, and the change in question.
+
+    Args:
+        case: The case.
+        kinds: Fault kinds of interest.
+        real: Tell the changes that were needed; otherwise those that were not, with what is better.
+    """
     wanted = set(kinds)
-    changes = [f"{fault.kind} {fault.before} -> {fault.after}" for fault in case.faults if fault.kind in wanted]
+    faults = [fault for fault in case.faults if fault.kind in wanted and fault.real == real]
+    changes = dict.fromkeys(f"{fault.kind} {fault.before} -> {fault.after}" for fault in faults)
     story = f"{case.id} ({case.reference}): {case.data.description}; {case.symptom}"
-    return story + (f". Change: {'; '.join(dict.fromkeys(changes))}" if changes else "")
+    if changes:
+        story += f". {'Needed' if real else 'Changed without need'}: {'; '.join(changes)}"
+    if not real and case.better_fix:
+        story += f". Better: {case.better_fix}"
+    return story
 
 
 def _kinds(rule: Rule) -> str:
@@ -109,14 +120,15 @@ def _changes(before: list[str], after: list[str]) -> Iterable[tuple[str, str]]:
             yield entry[0], entry[2:]
 
 
-def _stories(case_ids: Iterable[str], rule: Rule, knowledge: KnowledgeBase) -> list[str]:
-    ids = list(case_ids)
-    return [tell_case(knowledge.cases[case_id], rule.kinds) for case_id in ids if case_id in knowledge.cases]
+def _stories(case_ids: Sequence[str], rule: Rule, knowledge: KnowledgeBase, *, real: bool) -> list[str]:
+    if not case_ids:  # do not read the case file for nothing
+        return []
+    return [tell_case(knowledge.cases[i], rule.kinds, real=real) for i in case_ids if i in knowledge.cases]
 
 
-def _section(title: str, lines: Iterable[str]) -> str:
+def _section(title: str, lines: Iterable[str], hang: int = 4) -> str:
     texts = [
-        textwrap.fill(line, WIDTH, initial_indent="  ", subsequent_indent="    ", break_long_words=False)
+        textwrap.fill(line, WIDTH, initial_indent="  ", subsequent_indent=" " * hang, break_long_words=False)
         for line in lines
     ]
     return "\n".join([title, *texts]) if texts else ""

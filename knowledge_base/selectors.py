@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from ..diagnose.findings import Fault
 from ..diagnose.structure import (
     DROPOUT_LAYERS,
+    RECURRENT_LAYERS,
     effective_activation,
     first_layers,
     hidden_linear_maps,
@@ -58,6 +59,11 @@ def _hidden(model: ModelFacts, wanted: Callable[[str | None], bool]) -> tuple[in
     return tuple(layer.index for layer in hidden_linear_maps(model) if wanted(effective_activation(model, layer)))
 
 
+def _last_recurrent(model: ModelFacts, fault: Fault) -> tuple[int, ...]:
+    del fault
+    return tuple(layer.index for layer in model.layers if layer.class_name in RECURRENT_LAYERS)[-1:]
+
+
 def _where(wanted: Callable[[LayerFacts], bool]) -> Callable[[ModelFacts, Fault], tuple[int, ...]]:
     def select(model: ModelFacts, fault: Fault) -> tuple[int, ...]:
         del fault
@@ -74,6 +80,7 @@ _SELECTORS: Mapping[str, Callable[[ModelFacts, Fault], tuple[int, ...]]] = {
     "linear-hidden": lambda model, fault: _hidden(model, lambda activation: activation == "linear"),
     "bounded-hidden": lambda model, fault: _hidden(model, lambda activation: activation in BOUNDED_ACTIVATIONS),
     "relu-hidden": lambda model, fault: _hidden(model, lambda activation: activation == "relu"),
+    "last-recurrent": _last_recurrent,
     "dropout": _where(lambda layer: layer.class_name in DROPOUT_LAYERS),
     "weighted": lambda model, fault: tuple(layer.index for layer in weighted_layers(model)),
     "frozen": _where(lambda layer: layer.parameters > 0 and not layer.trainable),

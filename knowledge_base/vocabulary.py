@@ -27,6 +27,7 @@ LAYER_SELECTORS: dict[str, str] = {
     "linear-hidden": "every hidden layer whose activation is missing",
     "bounded-hidden": "every hidden layer with sigmoid, tanh or a relative of theirs",
     "relu-hidden": "every hidden layer with relu",
+    "last-recurrent": "the last recurrent layer",
     "dropout": "every dropout layer",
     "weighted": "every layer with a kernel",
     "frozen": "every layer with weights that is not trainable",

@@ -28,7 +28,7 @@ def test_a_whole_page(knowledge: KnowledgeBase) -> None:
     assert "  suggested_learning_rate is known" in page
     assert "  set-learning-rate: learning_rate=<suggested_learning_rate>" in page
     assert "  48934338 (SO post 48934338): noisy parabola" in page
-    assert "Change: learning_rate 0.1 -> 0.001" in page
+    assert "Needed: learning_rate 0.1 -> 0.001" in " ".join(page.split())
     assert "  - model.compile(optimizer=keras.optimizers.Adam(learning_rate=1e-5)" in page
 
 
@@ -37,3 +37,10 @@ def test_unknown_ids_get_a_suggestion(knowledge: KnowledgeBase) -> None:
         find_rule("shufle-rows", knowledge)
     with pytest.raises(LookupError, match="there is no rule zzz$"):
         find_rule("zzz", knowledge)
+
+
+def test_warning_cases_tell_what_is_better(knowledge: KnowledgeBase) -> None:
+    page = " ".join(explain(knowledge.by_id["one-hot-output-with-cross-entropy"], knowledge).split())
+    warning = page.split("Cases that warn")[1]
+    assert "Changed without need: output_activation softmax -> sigmoid" in warning
+    assert "Better: leave the model as it is" in warning

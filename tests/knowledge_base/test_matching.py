@@ -183,6 +183,7 @@ def chain(*kinds: tuple[str, str | None]) -> tuple[LayerFacts, ...]:
         ("linear-hidden", (2,)),
         ("bounded-hidden", (0,)),
         ("relu-hidden", ()),
+        ("last-recurrent", ()),
         ("dropout", (1, 3)),
         ("weighted", (0, 2, 4)),
         ("frozen", (0,)),
@@ -190,7 +191,12 @@ def chain(*kinds: tuple[str, str | None]) -> tuple[LayerFacts, ...]:
 )
 def test_selectors(selector: str, expected: tuple[int, ...]) -> None:
     layers = chain(
-        ("Dense", "tanh"), ("Dropout", None), ("Dense", "linear"), ("Dropout", None), ("Dense", "linear"), ("Softmax", None)
+        ("Dense", "tanh"),
+        ("Dropout", None),
+        ("Dense", "linear"),
+        ("Dropout", None),
+        ("Dense", "linear"),
+        ("Softmax", None),
     )
     model = fit_trace(layers).model
     assert select_layers(selector, model, fault("units", layer=2)) == expected

@@ -57,7 +57,12 @@ def test_the_good_rule_loads(tmp_path: Path) -> None:
     ("old", "new", "line", "message"),
     [
         ("task.kind: binary\n  output", "task.kid: binary\n  output", 7, 'no fact task.kid; did you mean "task.kind"?'),
-        ("{activation: sigmoid}", "{activation: $task.clases}", 12, 'no fact task.clases; did you mean "task.classes"?'),
+        (
+            "{activation: sigmoid}",
+            "{activation: $task.clases}",
+            12,
+            'no fact task.clases; did you mean "task.classes"?',
+        ),
         ("output layer\nwhy", "layer of {output.unit}\nwhy", 3, 'no fact output.unit; did you mean "output.units"?'),
         ("facts: {task.kind: binary, ", "facts: {task.knd: binary, ", 18, "no fact task.knd"),
         ("output.units: 1\nedits", "output.units: $labels.column\nedits", 8, 'did you mean "labels.columns"?'),
