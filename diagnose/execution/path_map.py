@@ -162,15 +162,6 @@ class PathMap:
             self.copy_tree(f"{source}/{name}", f"{target}/{name}")
         _copy_state(path, target)
 
-    def shown(self, path: Any) -> Any:
-        """A path as the script knows it."""
-        if isinstance(path, (bytes, str)):
-            text = os.fsdecode(path)
-            if text.startswith(self.layer + "/"):
-                text = text[len(self.layer) :]
-                return os.fsencode(text) if isinstance(path, bytes) else text
-        return path
-
     def _has_removed_below(self, key: str) -> bool:
         prefix = key.rstrip("/") + "/"
         return any(name.startswith(prefix) for name in self.removed)

@@ -6,14 +6,15 @@ code, subprocesses) is the matter of Landlock, and for the libraries that write 
 
 from __future__ import annotations
 
-import builtins
 import errno
 import functools
 import io
 import os
 import posix
 import stat
-from collections.abc import Callable, Iterable, Iterator
+import sys
+import tempfile
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -36,18 +37,35 @@ def install_redirection(layer: Path, free: Iterable[str]) -> PathMap:
     """Redirect all writes of this process outside of ``free`` into ``layer``, for good."""
     paths = PathMap(str(layer.resolve()), free)
     stop_using_directory_descriptors()
+    replaced: dict[Function, Function] = {}
     for name, replacement in _replacements(paths).items():
         original = getattr(posix, name, None)
         if original is not None:
-            setattr(os, name, _with_errors_as_the_script_knows(paths, functools.wraps(original)(replacement)))
-    opened = _with_errors_as_the_script_knows(paths, functools.wraps(io.open)(functools.partial(_open, paths, io.open)))
-    builtins.open = opened
-    io.open = opened
-    os.supports_fd = {getattr(os, function.__name__, function) for function in os.supports_fd}
-    os.supports_dir_fd = {getattr(os, function.__name__, function) for function in os.supports_dir_fd}
-    os.supports_follow_symlinks = {getattr(os, function.__name__, function) for function in os.supports_follow_symlinks}
+            replaced[original] = _with_errors_as_the_script_knows(functools.wraps(original)(replacement))
+    opened = functools.wraps(io.open)(functools.partial(_open, paths, io.open))
+    replaced[io.open] = _with_errors_as_the_script_knows(opened)
+    _replace_everywhere(replaced)
+    for name in ("supports_fd", "supports_dir_fd", "supports_follow_symlinks"):
+        setattr(os, name, {replaced.get(function, function) for function in getattr(os, name)})
     redirect_native_writers(paths)
     return paths
+
+
+def _replace_everywhere(replaced: Mapping[Function, Function]) -> None:
+    """Put the new functions into every module that has one of the old, ``from os import remove`` included."""
+    by_identity = {id(original): replacement for original, replacement in replaced.items()}
+    for module in list(sys.modules.values()):
+        names = getattr(module, "__dict__", None)
+        if not isinstance(names, dict) or module is posix or names.get("__name__") == "nt":
+            continue
+        for name, value in list(names.items()):
+            if id(value) in by_identity:
+                names[name] = by_identity[id(value)]
+    # Temporary files remember the function that removes them as a default argument.
+    for function in vars(tempfile._TemporaryFileCloser).values():  # type: ignore[attr-defined]
+        defaults = getattr(function, "__defaults__", None)
+        if defaults:
+            function.__defaults__ = tuple(by_identity.get(id(value), value) for value in defaults)
 
 
 def _replacements(paths: PathMap) -> dict[str, Function]:
@@ -63,15 +81,17 @@ def _replacements(paths: PathMap) -> dict[str, Function]:
     return functions
 
 
-def _with_errors_as_the_script_knows(paths: PathMap, function: Function) -> Function:
+def _with_errors_as_the_script_knows(function: Function) -> Function:
     @functools.wraps(function)
     def call(*arguments: Any, **keywords: Any) -> Any:
         try:
             return function(*arguments, **keywords)
         except OSError as error:
-            error.filename = paths.shown(error.filename)
-            if error.filename2 is not None:
-                error.filename2 = paths.shown(error.filename2)
+            given = [argument for argument in arguments[:2] if isinstance(argument, (str, bytes, os.PathLike))]
+            if error.filename is not None and given:
+                error.filename = given[0]
+            if error.filename2 is not None and len(given) > 1:
+                error.filename2 = given[1]
             raise
 
     return call
@@ -87,8 +107,6 @@ def _open(paths: PathMap, original: Function, file: Any, mode: str = "r", *argum
         path = paths.writable(key, keep_content="w" not in mode)
     else:
         path = paths.real(key)
-    if path == key:
-        return original(file, mode, *arguments, **keywords)
     stream = original(path, mode, *arguments, **keywords)
     _rename_stream(stream, file)
     return stream
@@ -124,8 +142,6 @@ def _read(paths: PathMap, original: Function, follow: bool, path: Any, *argument
     dir_fd = keywords.pop("dir_fd", None)
     key = paths.key(path, dir_fd, follow=follow and keywords.get("follow_symlinks", True))
     real = paths.real(key)
-    if real == key and dir_fd is None:
-        return original(path if paths.directory is None else key, *arguments, **keywords)
     return original(os.fsencode(real) if isinstance(path, bytes) else real, *arguments, **keywords)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from .imports import on_import
@@ -12,6 +12,7 @@ from .path_map import PathMap
 
 _URI = "://"  # gs://, s3://, ram:// are no files of this machine; "file://" is handled
 _FILE_URI = "file://"
+_FINGERPRINT_READERS = ("CreateFingerprintDef", "ReadSavedModelFingerprint", "SingleprintFromFP", "SingleprintFromSM")
 
 
 def redirect_native_writers(paths: PathMap) -> None:
@@ -20,11 +21,12 @@ def redirect_native_writers(paths: PathMap) -> None:
     on_import("sqlite3", functools.partial(_redirect_sqlite, paths))
     on_import("sqlite3.dbapi2", functools.partial(_redirect_sqlite, paths))
     on_import("tensorflow.python.lib.io._pywrap_file_io", functools.partial(_redirect_file_io, paths))
-    on_import("tensorflow.python.ops.gen_io_ops", functools.partial(_redirect_operations, paths, _IO_OPERATIONS))
-    on_import("tensorflow.python.ops.gen_summary_ops", functools.partial(_redirect_operations, paths, _SUMMARY_OPERATIONS))
-    on_import(
-        "tensorflow.python.util._pywrap_checkpoint_reader", functools.partial(_redirect_attribute, paths, "CheckpointReader")
-    )
+    for name in ("gen_io_ops", "io_ops"):  # the second has copies of the first one's functions
+        on_import(f"tensorflow.python.ops.{name}", functools.partial(_redirect_operations, paths, _IO_OPERATIONS))
+    summaries = functools.partial(_redirect_operations, paths, _SUMMARY_OPERATIONS)
+    on_import("tensorflow.python.ops.gen_summary_ops", summaries)
+    on_import("tensorflow.python.training.py_checkpoint_reader", functools.partial(_redirect_reader, paths))
+    on_import("tensorflow.python.saved_model.pywrap_saved_model", functools.partial(_redirect_saved_model, paths))
 
 
 def to_write(paths: PathMap, path: Any, keep_content: bool = True) -> Any:
@@ -89,11 +91,25 @@ def _redirect_sqlite(paths: PathMap, sqlite3: Any) -> None:
     sqlite3.connect = connect_redirected
 
 
-def _redirect_attribute(paths: PathMap, name: str, module: Any) -> None:
-    """Let the first argument of ``module.name`` be a path to read."""
-    original = getattr(module, name, None)
-    if original is not None:
-        setattr(module, name, lambda path, *rest: original(to_read(paths, path), *rest))
+def _redirect_reader(paths: PathMap, module: Any) -> None:
+    reading = functools.partial(_checkpoint_to_read, paths)
+    _redirect_first_argument(reading, ("NewCheckpointReader",), module)
+
+
+def _redirect_saved_model(paths: PathMap, module: Any) -> None:
+    _redirect_first_argument(functools.partial(to_write, paths), ("Save",), module)
+    _redirect_first_argument(functools.partial(to_read, paths), _FINGERPRINT_READERS, module.fingerprinting)
+
+
+def _redirect_first_argument(mapping: Callable[[Any], Any], names: Iterable[str], module: Any) -> None:
+    for name in names:
+        original = getattr(module, name, None)
+        if original is not None:
+            setattr(module, name, _mapping_first(original, mapping))
+
+
+def _mapping_first(original: Callable[..., Any], mapping: Callable[[Any], Any]) -> Callable[..., Any]:
+    return lambda path, *rest, **keywords: original(mapping(path), *rest, **keywords)
 
 
 def _redirect_file_io(paths: PathMap, module: Any) -> None:
@@ -176,7 +192,6 @@ _IO_OPERATIONS = {
     "save": {"filename": True},
     "save_slices": {"filename": True},
     "merge_v2_checkpoints": {"checkpoint_prefixes": True, "destination_prefix": True},
-    "sharded_filename": {},
     "restore_v2": {"prefix": False},
     "restore": {"file_pattern": False},
     "read_file": {"filename": False},
@@ -191,7 +206,7 @@ def _redirect_operations(paths: PathMap, operations: dict[str, dict[str, bool]],
 
     for name, arguments in operations.items():
         original = getattr(module, name, None)
-        if original is None or not arguments:
+        if original is None or hasattr(original, "__wrapped_by_dlfix__"):
             continue
         order = list(inspect.signature(original).parameters)
         setattr(module, name, _redirected_operation(paths, original, order, arguments))
@@ -208,6 +223,7 @@ def _redirected_operation(
                 given[argument] = _map_tensor(paths, given[argument], written)
         return original(**given)
 
+    operation.__wrapped_by_dlfix__ = True  # type: ignore[attr-defined]
     return operation
 
 
@@ -233,8 +249,8 @@ def _map_tensor(paths: PathMap, value: Any, written: bool) -> Any:
 
 def _checkpoint_to_read(paths: PathMap, prefix: Any) -> Any:
     """A checkpoint is named by a prefix of its files, so the index tells where it lies."""
-    text = os.fsdecode(prefix)
-    index = to_read(paths, text + ".index")
-    if isinstance(index, str) and index.startswith(paths.layer) and os.path.exists(index):  # noqa: PTH110
-        return index.removesuffix(".index")
-    return to_read(paths, prefix)
+    index = to_read(paths, os.fsdecode(prefix) + ".index")
+    if not index.startswith(paths.layer + "/"):
+        return to_read(paths, prefix)
+    place = index.removesuffix(".index")
+    return os.fsencode(place) if isinstance(prefix, bytes) else place
