@@ -593,6 +593,9 @@ def branched() -> Result:
     )
 
 
+STEEP = ("gradient_norm", "activation_std", "update_ratio")
+
+
 def huge(layers: int = 300) -> Result:
     """A deep residual model, full series, many suggestions: what must still fit a megabyte and be readable."""
     kinds = (("Conv2D", None), ("BatchNormalization", None), ("Activation", "relu"), ("Conv2D", None), ("Add", None))
@@ -612,16 +615,8 @@ def huge(layers: int = 300) -> Result:
                 inbound=sources,
                 faults=(1,) if index in (0, 137, layers - 1) else (),
                 location=location(10, "keras.layers.Dense"),
-                series={
-                    name: decay(1.0, 10.0 ** -(1 + index / 50), 300, index)
-                    for name in (
-                        "gradient_norm",
-                        "activation_std",
-                        "update_ratio",
-                        "dead_fraction",
-                        "saturated_fraction",
-                    )
-                },
+                series={name: decay(1.0, 10.0 ** -(1 + index / 50), 300, index) for name in STEEP}
+                | {name: curve(0.1, 0.9, 300, index) for name in ("dead_fraction", "saturated_fraction")},
             )
         )
     base = faulty()

@@ -153,9 +153,9 @@ def scale_for(values: Iterable[float | None], *, fraction: bool = False, logarit
 def axis_ticks(scale: Scale, goal: int = 4) -> tuple[Tick, ...]:
     """Round values along an axis."""
     if scale.logarithmic:
-        first, last = round(math.log10(scale.low)), round(math.log10(scale.high))
-        step = max(1, math.ceil((last - first) / goal))
-        return tuple(Tick(scale.at(10.0**e), _power(e)) for e in range(first, last + 1, step))
+        lowest, highest = round(math.log10(scale.low)), round(math.log10(scale.high))
+        stride = max(1, math.ceil((highest - lowest) / goal))
+        return tuple(Tick(scale.at(10.0**e), _power(e)) for e in range(lowest, highest + 1, stride))
     span = scale.high - scale.low
     if not math.isfinite(span):
         return (Tick(0.0, wording.number(scale.low)), Tick(1.0, wording.number(scale.high)))
@@ -306,13 +306,16 @@ def skill_scale(values: Iterable[float | None]) -> Scale:
     return Scale(max(-1.0, min(0.0, math.floor(lowest * 4) / 4)), 1.0)
 
 
+_ROW_STYLES = {"Before": "before", "After": "after"}
+
+
 def skill_strip(
     rows: Mapping[str, Values], reference: ReferenceResult, scale: Scale, shown: SuggestionResult | None = None
 ) -> SkillStrip:
     """Skills per seed by row (``Before``, ``After``) with the reference learners' marks."""
     drawn = []
     for label, values in rows.items():
-        css = label.lower()
+        css = _ROW_STYLES.get(label, "train")
         dots = tuple(_dot(value, scale) for value in map(wording.finite, values) if value is not None)
         span = None
         before = wording.mean(rows.get("Before", ()))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from ..result import LayerResult, ModelResult
@@ -197,9 +197,20 @@ def _round_the_side(source: Box, target: Box, x: int) -> str:
 
 
 def block_name(node: Node) -> str:
-    """What a folded box holds: ``32 × Dense → ReLU``."""
+    """What a folded box is: ``32 × 2 layers``."""
     if node.repeats > 1:
-        period = len(node.layers) // node.repeats
-        return f"{node.repeats} × {' → '.join(layer.class_name for layer in node.layers[:period])}"
-    kinds: Mapping[str, None] = dict.fromkeys(layer.class_name for layer in node.layers)
-    return f"{len(node.layers)} layers: {', '.join(kinds)}"
+        return f"{node.repeats} × {len(node.layers) // node.repeats} layers"
+    return f"{len(node.layers)} layers"
+
+
+def block_members(node: Node, at_most: int = 3) -> list[str]:
+    """The kinds of layers in a folded box, in at most so many lines."""
+    members: Iterable[LayerResult] = node.layers[: len(node.layers) // node.repeats]
+    kinds = [layer.class_name for layer in members]
+    if node.repeats == 1:
+        kinds = list(dict.fromkeys(kinds))
+    lines = [kinds[start : start + 2] for start in range(0, len(kinds), 2)]
+    shown = [" → ".join(line) if node.repeats > 1 else ", ".join(line) for line in lines[:at_most]]
+    if len(lines) > at_most:
+        shown[-1] += " …"
+    return shown

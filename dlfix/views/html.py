@@ -91,7 +91,7 @@ def _page(result: Result, detail: Detail) -> dict[str, Any]:
     cards = patch_cards(result, strips, detail.curve_points, detail.diff_lines)
     losers = patch_losers(result, detail.diff_lines)
     script = _asset("copy.js")
-    page = {
+    page: dict[str, Any] = {
         "created": _created(result.created),
         "headline": wording.headline(result),
         "script_name": wording.script_name(result),

@@ -28,6 +28,10 @@ STATISTICS = (
 )
 
 
+#: Characters that fit a line in a box, and its heading beside a fault mark or alone.
+_KIND_LIMIT, _MARKED_NAME_LIMIT, _NAME_LIMIT = 40, 19, 28
+
+
 @dataclass(frozen=True)
 class BoxSpark:
     caption: str
@@ -41,6 +45,7 @@ class ShownBox:
     title: str
     name: str
     kind: str
+    members: tuple[str, ...]
     faults: tuple[int, ...]
     folded: bool
     sparks: tuple[BoxSpark, ...]
@@ -102,7 +107,12 @@ def model_section(result: Result, spark_points: int) -> ModelSection | None:
         captions=tuple((entry.caption, entry.name, _scale_words(scales[entry])) for entry in shown),
         rows=rows(single),
         blocks=tuple(
-            Block(graph.block_name(node), node.layers[0].index, node.layers[-1].index, rows(node.layers))
+            Block(
+                f"{graph.block_name(node)}: {' → '.join(graph.block_members(node))}",
+                node.layers[0].index,
+                node.layers[-1].index,
+                rows(node.layers),
+            )
             for node in picture.folded
         ),
     )
@@ -133,7 +143,8 @@ def _box(box: graph.Box, sparks: Sequence[charts.Sparkline | None], shown: Seque
     node, layer = box.node, box.node.layers[0]
     if node.is_folded:
         parameters = wording.count(sum(entry.parameters for entry in node.layers), "parameter")
-        name, kind = graph.block_name(node), f"layers {layer.index} to {node.layers[-1].index}, {parameters}"
+        name = graph.block_name(node)
+        kind = f"layers {layer.index} to {node.layers[-1].index}, {parameters}"
         sparks = ()
     else:
         name, kind = f"{layer.index} {layer.name}", _box_kind(layer)
@@ -142,8 +153,11 @@ def _box(box: graph.Box, sparks: Sequence[charts.Sparkline | None], shown: Seque
     return ShownBox(
         at=box,
         title=wording.one_line(f"{name}: {kind}", 200),
-        name=wording.one_line(name, 20 if faults else 32),
-        kind=wording.one_line(kind, 44),
+        name=wording.shortened(name, _MARKED_NAME_LIMIT if faults else _NAME_LIMIT),
+        kind=wording.one_line(kind, _KIND_LIMIT),
+        members=tuple(wording.one_line(line, _KIND_LIMIT) for line in graph.block_members(node))
+        if node.is_folded
+        else (),
         faults=faults,
         folded=node.is_folded,
         sparks=tuple(BoxSpark(entry.caption, entry.name, line) for entry, line in pairs if line is not None),
@@ -163,7 +177,8 @@ def _box_kind(layer: LayerResult) -> str:
         parts.append(wording.count(layer.units, "unit"))
     if layer.parameters:
         parts.append(f"{layer.parameters:,} par.")
-    return ", ".join(parts)
+    line = ", ".join(parts)
+    return line if len(line) <= _KIND_LIMIT else ", ".join(parts[:2])
 
 
 def _shape(layer: LayerResult) -> str:

@@ -53,7 +53,7 @@ class Card:
     strip: charts.SkillStrip | None
     curves: tuple[charts.CurveChart, ...]
     more_curves: tuple[charts.CurveChart, ...]
-    incomparable: tuple[tuple[str, str], ...]
+    incomparable: tuple[tuple[str, tuple[str, ...]], ...]  # reason, metrics
     only_before: tuple[str, ...]
     only_after: tuple[str, ...]
     troubles: tuple[str, ...]
@@ -189,7 +189,7 @@ def _shown(line: DiffLine) -> ShownLine:
 @dataclass(frozen=True)
 class _Curves:
     drawn: tuple[charts.CurveChart, ...]
-    incomparable: tuple[tuple[str, str], ...]
+    incomparable: tuple[tuple[str, tuple[str, ...]], ...]  # reason, metrics
     only_before: tuple[str, ...]
     only_after: tuple[str, ...]
 
@@ -201,26 +201,24 @@ def _curves(result: Result, suggestion: SuggestionResult, key: str, points: int)
     after = _per_metric(suggestion.trials)
     if not after:
         return _Curves((), (), (), ())
-    shared = sorted((name for name in before if name in after), key=_metric_order)
-    drawn, incomparable = [], []
-    for name in shared:
+    drawn, after_only = [], []
+    incomparable: dict[str, list[str]] = {}
+    for name in sorted((name for name in before if name in after), key=_metric_order):
         reason = _why_incomparable(name, suggestion)
         if reason:
-            incomparable.append((name, reason))
-            continue
-        chart = charts.curve_chart(
-            f"{key}-curve-{len(drawn) + 1}",
-            name,
-            [*_seed_curves("before", before[name]), *_seed_curves("after", after[name])],
-            x_name="epoch",
-            points=points,
-            fraction=is_share(name),
+            incomparable.setdefault(reason, []).append(name)
+            after_only.append((f"{name}, only after", name, _seed_curves("after", after[name])))
+        else:
+            drawn.append((name, name, [*_seed_curves("before", before[name]), *_seed_curves("after", after[name])]))
+    charted = (
+        charts.curve_chart(
+            f"{key}-curve-{number}", title, curves, x_name="epoch", points=points, fraction=is_share(name)
         )
-        if chart is not None:
-            drawn.append(chart)
+        for number, (title, name, curves) in enumerate((*drawn, *after_only), 1)
+    )
     return _Curves(
-        tuple(drawn),
-        tuple(incomparable),
+        tuple(chart for chart in charted if chart is not None),
+        tuple((reason, tuple(names)) for reason, names in incomparable.items()),
         tuple(name for name in before if name not in after),
         tuple(name for name in after if name not in before),
     )

@@ -97,6 +97,15 @@ def one_line(text: str, limit: int | None = None) -> str:
     return line if limit is None or len(line) <= limit else line[: limit - 1] + "…"
 
 
+def shortened(text: str, limit: int) -> str:
+    """The text on one line, its middle left out behind ``limit`` characters: names often differ at their ends."""
+    line = one_line(text)
+    if len(line) <= limit:
+        return line
+    tail = limit * 2 // 3
+    return f"{line[: limit - tail - 1]}…{line[-tail:]}"
+
+
 def finite(value: float | None) -> float | None:
     """The value, or None for what cannot be drawn or compared."""
     return None if value is None or not math.isfinite(value) else float(value)
@@ -111,7 +120,7 @@ def number(value: float | None) -> str:
     size = abs(value)
     if size != 0 and (size < 1e-3 or size >= 1e6):
         mantissa, exponent = f"{value:.1e}".split("e")
-        return f"{mantissa}e{int(exponent)}"
+        return f"{mantissa.removesuffix('.0')}e{int(exponent)}"
     return f"{value:,.0f}" if size >= 1000 else f"{value:.3g}"
 
 
@@ -193,6 +202,8 @@ def headline(result: Result) -> str:
         return f"No fault found in {name}."
     if result.verdict == "error":
         return f"{name} could not be diagnosed."
+    if not result.faults:
+        return f"{name} trains badly, but no cause could be named."
     return f"{count(len(result.faults), 'fault')} found in {name}."
 
 
