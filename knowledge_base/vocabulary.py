@@ -10,9 +10,9 @@ from ..diagnose.facts import FAULT_KINDS
 #: What the case file may call a fault: every kind that a diagnosis can name, and "none" for a change without effect.
 CASE_KINDS = frozenset({*FAULT_KINDS, "none"})
 
-#: Fault kinds that no rule answers, and why: a change of the source cannot mend them, or nobody but the author can say how.
+#: Fault kinds that no rule answers, and why: no change of the source can mend them, or only the author can say which.
 KINDS_WITHOUT_RULE: dict[str, str] = {
-    "feature_encoding": "which columns are categories, identifiers or quantities is known to the author, not to the arrays",
+    "feature_encoding": "which columns are categories, identifiers or quantities is known to the author only",
     "input_size": "the right size depends on where the pictures or sequences come from, which is outside of the model",
     "training_data": "no edit makes data; labels of one class, too few rows or unlearnable targets have to be replaced",
     "evaluation": "the fault lies outside of training, so no trial could prove a change",

@@ -6,7 +6,6 @@ import sys
 from pathlib import Path
 
 import pytest
-
 from dlfix.knowledge_base import KnowledgeBase, load_knowledge
 
 _TESTS = Path(__file__).parents[1]

@@ -1,4 +1,4 @@
-"""Runs the example inside a rule: facts hold, edits resolve, and the edit engine makes the text after of the text before."""
+"""Runs the example inside a rule: facts hold, edits resolve, the engine makes the text after of the text before."""
 
 from __future__ import annotations
 
@@ -6,14 +6,13 @@ import ast
 from dataclasses import replace
 
 import numpy as np
-from facts_from_source import fit_from_source
-
 from dlfix.diagnose.findings import Fault, LayerReference
 from dlfix.diagnose.trace import FitTrace, ModelFacts
 from dlfix.knowledge_base.matching import RuleMatch, match_rule
 from dlfix.knowledge_base.schema import Rule
 from dlfix.repair.patch import EditContext, EditRequest, Patch
 from dlfix.repair.patching import SourceFiles, make_patch
+from facts_from_source import fit_from_source
 
 _WITHOUT_WEIGHTS = {"Dropout", "Flatten", "Activation", "ReLU", "LeakyReLU", "Softmax", "MaxPooling2D"}
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import pytest
-
 from dlfix.knowledge_base import KnowledgeBase, Rule, explain, find_rule, load_knowledge
 
 
@@ -35,7 +34,7 @@ def test_a_whole_page(knowledge: KnowledgeBase) -> None:
 def test_unknown_ids_get_a_suggestion(knowledge: KnowledgeBase) -> None:
     with pytest.raises(LookupError, match='there is no rule shufle-rows; did you mean "shuffle-rows"'):
         find_rule("shufle-rows", knowledge)
-    with pytest.raises(LookupError, match="there is no rule zzz$"):
+    with pytest.raises(LookupError, match=r"there is no rule zzz$"):
         find_rule("zzz", knowledge)
 
 

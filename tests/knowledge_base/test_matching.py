@@ -7,14 +7,13 @@ from typing import Any
 
 import numpy as np
 import pytest
-from traces import compiled, dense_layers, fit_trace, trace
-
 from dlfix.diagnose.facts import facts_for
 from dlfix.diagnose.findings import Diagnosis, Fault, LayerReference, ReferenceScores, Task
 from dlfix.diagnose.trace import LayerFacts, Trace
 from dlfix.knowledge_base import KnowledgeBase, Rule, match, match_with_notes
 from dlfix.knowledge_base.matching import fill_in, resolve, round_to_one_digit
 from dlfix.knowledge_base.selectors import select_layers
+from traces import compiled, dense_layers, fit_trace, trace
 
 BINARY = Task("binary", 2, "zero_one", 1.0)
 

@@ -5,10 +5,9 @@ from __future__ import annotations
 import ast
 
 import pytest
-from rule_examples import fit_of, match_example, patch_example
-
 from dlfix.knowledge_base import Rule, load_knowledge
 from dlfix.knowledge_base.matching import applies
+from rule_examples import fit_of, match_example, patch_example
 
 RULES = load_knowledge().rules
 

@@ -8,7 +8,6 @@ import sys
 import time
 
 import pytest
-
 from dlfix.diagnose.facts import FACTS, FAULT_KINDS
 from dlfix.knowledge_base import KnowledgeBase, Rule, load_knowledge
 from dlfix.knowledge_base.loader import CASE_FILE

@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-
 from dlfix.knowledge_base import KnowledgeError, load_knowledge
 from dlfix.knowledge_base.loader import RULE_FOLDER, load_rule
 from dlfix.knowledge_base.schema import Condition, as_reference
