@@ -15,8 +15,6 @@ for _folder in (_TESTS, _TESTS / "repair" / "edits"):
     if str(_folder) not in sys.path:
         sys.path.append(str(_folder))
 
-from facts_from_source import fit_from_source  # noqa: E402
-
 from dlfix.diagnose.findings import Diagnosis, Fault, LayerReference, ReferenceScores, Task  # noqa: E402
 from dlfix.diagnose.task import array_facts  # noqa: E402
 from dlfix.diagnose.trace import LossFacts, Trace  # noqa: E402
@@ -25,6 +23,7 @@ from dlfix.repair import patching  # noqa: E402
 from dlfix.repair.candidates import SEVERAL_FAULTS, Candidates, candidates  # noqa: E402
 from dlfix.repair.patch import Applicability  # noqa: E402
 from dlfix.repair.patching import SourceFiles  # noqa: E402
+from facts_from_source import fit_from_source  # noqa: E402
 
 PROGRAM = """\
 import keras
