@@ -22,6 +22,7 @@ from .hypotheses import (
 )
 from .measures import holds_bytes, update_ratio
 from .proposals import (
+    USUAL_RATES,
     suggested_batch_size,
     suggested_epochs,
     suggested_initializer,
@@ -30,7 +31,7 @@ from .proposals import (
     suggested_output_activation,
     suggested_units,
 )
-from .structure import effective_activation
+from .structure import RECURRENT_LAYERS, effective_activation, has_any, hidden_linear_maps
 
 #: Faults below this confidence are not worth a place in the list.
 LEAST = 0.1
@@ -39,7 +40,7 @@ PER_KIND = 4
 #: cause kind -> consequence kind -> what remains of the consequence's confidence once the cause is certain.
 EXPLAINS: Mapping[str, Mapping[str, float]] = {
     "missing_values": {"learning_rate": 0.1, "input_scaling": 0.5, "target_scaling": 0.3, "optimizer": 0.1},
-    "output_activation": {"learning_rate": 0.4, "hidden_activation": 0.6, "epochs": 0.5, "loss": 0.7, "optimizer": 0.4},
+    "output_activation": {"learning_rate": 0.4, "hidden_activation": 0.6, "epochs": 0.3, "loss": 0.7, "optimizer": 0.4},
     "output_units": {"learning_rate": 0.4, "epochs": 0.4, "output_activation": 0.8, "loss": 0.9, "label_encoding": 0.8},
     "loss": {"learning_rate": 0.5, "epochs": 0.5},
     "label_encoding": {"learning_rate": 0.4, "epochs": 0.3, "hidden_activation": 0.5},
@@ -47,7 +48,7 @@ EXPLAINS: Mapping[str, Mapping[str, float]] = {
     "initializer": {"hidden_activation": 0.5, "learning_rate": 0.7, "epochs": 0.5},
     "input_scaling": {"learning_rate": 0.6, "hidden_activation": 0.6, "epochs": 0.7, "optimizer": 0.5},
     "target_scaling": {"learning_rate": 0.6, "hidden_activation": 0.6, "epochs": 0.8, "optimizer": 0.5},
-    "learning_rate": {"hidden_activation": 0.6, "epochs": 0.5, "batch_size": 0.6, "optimizer": 0.7, "overfitting": 0.6},
+    "learning_rate": {"hidden_activation": 0.4, "epochs": 0.5, "batch_size": 0.6, "optimizer": 0.7, "overfitting": 0.6},
     "layers": {"output_units": 0.8, "loss": 0.6},
 }
 #: Where nothing particular is seen but the result is poor: settings that are most often at fault (developer fixes in
@@ -118,9 +119,12 @@ def _layers_named(kind: str, seen: Sequence[Seen]) -> list[LayerReference | None
         return [None]
     primary = EVIDENCE[kind].primary
     named = {symptom.layer for _, symptom in seen if symptom.check in primary and symptom.layer is not None}
-    ordered: list[LayerReference | None] = []
-    ordered.extend(sorted((layer for layer in named if layer is not None), key=lambda layer: layer.index))
-    return ordered or [None]
+    ordered: list[LayerReference] = sorted((layer for layer in named if layer is not None), key=_index)
+    return [*ordered] or [None]
+
+
+def _index(layer: LayerReference) -> int:
+    return layer.index
 
 
 def _plausible(kind: str, subject: Subject, symptoms: Sequence[Symptom]) -> bool:
@@ -132,17 +136,32 @@ def _plausible(kind: str, subject: Subject, symptoms: Sequence[Symptom]) -> bool
     if kind == "hidden_activation":
         if main.check == "dying-relu" and main.details.get("is_output"):
             return False
+        if main.check == "vanishing-gradient" and not _has_saturating_layers(subject):
+            return False  # rectifiers do not fade gradients; dead ones cut them, which is a symptom of its own
         outputs = {head.layer.index for head in subject.heads}
         return main.layer is None or main.layer.index not in outputs
     if kind == "learning_rate":
-        rectified = checks == {"dying-relu"} and all(symptom.details.get("is_output") for symptom in symptoms)
-        return not rectified
+        primary = checks & set(EVIDENCE[kind].primary)
+        return primary != {"dying-relu"} or (not main.details.get("is_output") and _steps_may_kill(subject))
     if kind == "epochs":
         return subject.fit.state != "stopped"  # cut short by us, not by the user
     if kind == "optimizer":
         config = subject.fit.compile.optimizer.config
         return not any(config.get(name) for name in ("clipnorm", "clipvalue", "global_clipnorm"))
     return True
+
+
+def _has_saturating_layers(subject: Subject) -> bool:
+    names = {effective_activation(subject.fit.model, layer) for layer in hidden_linear_maps(subject.fit.model)}
+    recurrent = has_any(subject.fit.model, RECURRENT_LAYERS)
+    return recurrent or bool(names & {"sigmoid", "tanh", "hard_sigmoid", "softsign", "softmax"})
+
+
+def _steps_may_kill(subject: Subject) -> bool:
+    """Whether the learning rate is well above a usual one; units that die under small steps die of something else."""
+    optimizer = subject.fit.compile.optimizer
+    usual = USUAL_RATES.get(optimizer.class_name, 0.001)
+    return optimizer.learning_rate is None or optimizer.learning_rate > 3 * usual
 
 
 def _standing(kind: str, subject: Subject, symptoms: Sequence[Symptom]) -> float:
@@ -268,7 +287,8 @@ def _details(kind: str, subject: Subject, symptoms: Sequence[Symptom], where: La
 
 
 def _learning_rate_details(subject: Subject, symptoms: Sequence[Symptom]) -> dict[str, Any]:
-    measured = next((item.details["update_ratio"] for item in symptoms if "update_ratio" in item.details), None)
+    source = next((item for item in symptoms if "update_ratio" in item.details), None)
+    measured = source.details["update_ratio"] if source else None
     checks = {symptom.check for symptom in symptoms}
     direction = learning_rate_direction(symptoms)
     if not checks & set(EVIDENCE["learning_rate"].primary):  # suspected only because nothing else is
@@ -276,7 +296,9 @@ def _learning_rate_details(subject: Subject, symptoms: Sequence[Symptom]) -> dic
         direction = "too high" if measured is not None and measured > 0.02 else "too low"
     return {
         "direction": direction,
-        "suggested_learning_rate": suggested_learning_rate(subject, measured, direction=direction),
+        "suggested_learning_rate": suggested_learning_rate(
+            subject, measured, direction=direction, at_start=bool(source and source.details.get("at_start"))
+        ),
         "update_ratio": measured,
     }
 

@@ -13,6 +13,8 @@ from .trace import LayerFacts
 #: |update| / |weights| that a proposed learning rate aims at: between the usual 1e-3 (Karpathy, CS231n) and the 1e-2
 #: that short trainings of small networks get along with (geometric mean).
 TARGET_RATIO = 3e-3
+#: The same for the very first steps, in which Adam and its kin always move by the full rate.
+START_RATIO = 1e-2
 #: Learning rates at which an optimizer is usually started (Keras's defaults; Adadelta and Adagrad as published).
 USUAL_RATES = {
     "SGD": 0.01,
@@ -29,20 +31,23 @@ USUAL_RATES = {
 _RECTIFIERS = frozenset({"relu", "relu6", "leaky_relu", "elu", "prelu", "gelu", "swish", "silu", "mish"})
 
 
-def suggested_learning_rate(subject: Subject, ratio: float | None, *, direction: str) -> float | None:
+def suggested_learning_rate(
+    subject: Subject, ratio: float | None, *, direction: str, at_start: bool = False
+) -> float | None:
     """The learning rate that brings steps to a usual size; without a measured ratio, a usual rate of the optimizer.
 
     Args:
         subject: The fit.
         ratio: Measured |update| / |weights|, None if it cannot be trusted (weights that blew up).
         direction: ``too high`` or ``too low``; the proposal always lies on the other side.
+        at_start: The ratio was measured at the first steps.
     """
     rate = subject.fit.compile.optimizer.learning_rate
     if rate is None or rate <= 0:
         return None
     usual = USUAL_RATES.get(subject.fit.compile.optimizer.class_name, 0.001)
     if ratio is not None and math.isfinite(ratio) and ratio > 0:
-        proposed = rate * TARGET_RATIO / ratio
+        proposed = rate * (START_RATIO if at_start else TARGET_RATIO) / ratio
         proposed = min(max(proposed, usual / 30), usual * 30)
     else:
         proposed = usual
@@ -62,7 +67,7 @@ def round_rate(value: float) -> float:
 
 
 def suggested_epochs(subject: Subject) -> int:
-    """Epochs after which a falling loss should have levelled off: the fewer updates there were, the larger the factor."""
+    """Epochs after which a falling loss should have levelled off: more of them, the fewer updates there were."""
     epochs = max(1, subject.fit.fit.epochs, int(subject.losses.size))
     steps = updates_made(subject.fit) or 1
     factor = 10 if steps < 100 else 5 if steps < 2000 else 3

@@ -66,6 +66,7 @@ def reference_scores(
     nothing = ReferenceScores(None, None, None)
     if sample is None or not sample.inputs or not sample.targets or task.kind == "unknown":
         return nothing
+    _load_learners()
     started = time.monotonic()
     try:
         with warnings.catch_warnings(), np.errstate(all="ignore"):
@@ -78,11 +79,20 @@ def reference_scores(
         return nothing  # data that no learner takes says nothing about the network
 
 
+def _load_learners() -> None:
+    """Import scikit-learn before the clock starts: a cold disk must not decide which learners take part."""
+    import sklearn.decomposition
+    import sklearn.ensemble
+    import sklearn.linear_model
+    import sklearn.model_selection
+    import sklearn.neighbors  # noqa: F401
+
+
 def _scores(split: _Split, task: Task, started: float, seconds: float) -> ReferenceScores:
     tasks = [task, *(infer_task(array_facts("y", target)) for target in split.train_targets[1:])]
     found: dict[str, Score] = {}
     for name in ("linear", "nearest neighbours", "randomized trees", "boosted trees"):
-        if found and time.monotonic() - started > seconds / 2:
+        if found and time.monotonic() - started > seconds:
             break
         result = _score_learner(name, split, tasks)
         if result is not None and result.skill is not None:

@@ -131,8 +131,8 @@ def effective_activation(model: ModelFacts, layer: LayerFacts) -> str | None:
     """The function between ``layer``'s weights and the next layer's: its own, or that of an activation layer behind it.
 
     Normalisation, dropout and pooling in between do not count as functions, so ``Dense → BatchNormalization →
-    Activation("relu")`` reads as ``relu``. ``linear`` when there is none on any path; None when a path leads to something
-    that cannot be read.
+    Activation("relu")`` reads as ``relu``. ``linear`` when there is none on any path; None when a path leads to
+    something that cannot be read.
     """
     own = own_activation(layer)
     if own not in (None, "linear"):

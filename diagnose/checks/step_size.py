@@ -13,6 +13,7 @@ from .registry import check
 from .subject import Subject
 
 LARGE = 0.1
+DESTRUCTIVE = 0.5
 SMALL = 3e-4
 TRAVEL = 0.3
 
@@ -32,25 +33,29 @@ def _ratio_per_step(subject: Subject) -> np.ndarray:
 def oversized_updates(subject: Subject) -> Iterator[Symptom]:
     """Each step changes the weights by a tenth or more.
 
-    Symptom: The median over the first half of the sampled steps of |weight change| / |weights| exceeds 0.1.
+    Symptom: The median over the first half of the sampled steps of |weight change| / |weights| exceeds 0.1, or one
+        of the first three steps changes them by more than half.
     Why: About 1e-3 is usual (Karpathy, CS231n); at 0.1 ten steps replace all that was learned.
     Threshold and its source: DeepDiagnosis's upper bound 0.1 for the same ratio; SageMaker Debugger's 10 catches
-        nothing but divergence. The first half, since weights that blew up hide later steps behind their own size.
+        nothing but divergence. The first half, since weights that blew up hide later steps behind their own size; the
+        first steps by themselves, since a network that they killed makes no further ones.
     When not: The first steps of Adam on small initial weights come near 0.1; hence the median.
     """
     ratios = _ratio_per_step(subject)
     if ratios.size < 3:
         return
-    early = ratios[: max(3, ratios.size // 2)]
-    value = float(np.median(early))
+    half, start = float(np.median(ratios[: max(3, ratios.size // 2)])), float(ratios[:3].max())
+    at_start = start > DESTRUCTIVE and half <= LARGE
+    value = start if at_start else half
     if value > LARGE:
         yield Symptom(
             "oversized-updates",
-            f"A typical step changes the weights by {value:.0%} of their size; about 0.1 % is usual.",
+            f"{'One of the first steps' if at_start else 'A typical step'} changes the weights by {value:.0%} of their "
+            "size; about 0.1 % is usual.",
             value=value,
             threshold=LARGE,
             strength=min(1.0, 0.6 + 0.2 * float(np.log10(value / LARGE))),
-            details={"update_ratio": value},
+            details={"update_ratio": value, "at_start": at_start},
         )
 
 
