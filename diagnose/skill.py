@@ -1,9 +1,9 @@
 """Skill: how much better than trivial predictions are, on a scale that no patch can move.
 
 Skill = (m - m0) / (1 - m0), with m the accuracy (balanced where classes are uneven; mean per label for multilabel
-tasks) or R², and m0 what the trivial predictor gets (the most frequent class; the mean). 0 is trivial, 1 perfect, and nothing
-is below -1. Predictions are judged as decisions: rows of one-hot labels by their largest entry, never entry by entry,
-so that a loss that treats the entries as independent gains nothing by it. Shapes are matched row by row, never
+tasks) or R², and m0 what the trivial predictor gets (the most frequent class; the mean). 0 is trivial, 1 perfect, and
+nothing is below -1. Predictions are judged as decisions: rows of one-hot labels by their largest entry, never entry by
+entry, so that a loss that treats the entries as independent gains nothing by it. Shapes are matched row by row, never
 broadcast across rows.
 """
 
@@ -123,7 +123,7 @@ def classes_of(task: Task, labels: np.ndarray) -> np.ndarray:
     """
     labels = _as_rows(labels)
     if is_one_hot(task, labels):
-        return labels.argmax(axis=-1).astype(float)
+        return np.asarray(labels.argmax(axis=-1), dtype=float)
     return _drop_single_axes(labels)
 
 
@@ -143,33 +143,34 @@ def decide(task: Task, labels: np.ndarray, predictions: np.ndarray, from_logits:
     - One column for two classes: the upper class above the midpoint of the two label values, on logits above 0.
     - One column for more classes: the nearest class value.
 
-    A prediction with further axes (a forgotten ``Flatten``) yields several decisions per row.
+    A prediction with further axes (a forgotten ``Flatten``) yields several decisions per row. The labels only tell the
+    class values; they need not be of the same rows as the predictions.
     """
     labels, predictions = _as_rows(labels), _as_rows(predictions)
     if is_one_hot(task, labels):
         return _decide_one_hot(labels, predictions)
     truth = _drop_single_axes(labels)
     values = np.unique(truth[np.isfinite(truth)])
-    if predictions.shape[-1] == 1 or _drop_single_axes(predictions).shape == truth.shape:
+    if predictions.shape[-1] == 1 or _drop_single_axes(predictions).shape[1:] == truth.shape[1:]:
         return _nearest(values, _drop_single_axes(predictions), task, from_logits)
     columns = predictions.shape[-1]
     chosen = predictions.argmax(axis=-1)
     integers = bool(np.all(values == np.floor(values)))
     as_ids = integers and values[0] >= 0 and columns > values[-1]
     if as_ids or columns != len(values):
-        return chosen.astype(float)
+        return np.asarray(chosen, dtype=float)
     return np.asarray(values[chosen])
 
 
 def _decide_one_hot(labels: np.ndarray, predictions: np.ndarray) -> np.ndarray:
     if predictions.ndim == labels.ndim and predictions.shape[-1] == labels.shape[-1]:
-        return predictions.argmax(axis=-1).astype(float)
+        return np.asarray(predictions.argmax(axis=-1), dtype=float)
     if predictions.ndim > labels.ndim:  # a forgotten Flatten: one decision per place
-        return predictions.argmax(axis=-1).astype(float)
+        return np.asarray(predictions.argmax(axis=-1), dtype=float)
     if _size(predictions) == _size(labels):
-        return predictions.reshape(labels.shape).argmax(axis=-1).astype(float)
+        return np.asarray(predictions.reshape(len(predictions), *labels.shape[1:]).argmax(axis=-1), dtype=float)
     # Fewer columns than classes can only ever name the first of them, and one column names none but the first.
-    return predictions.reshape(len(predictions), -1).argmax(axis=-1).astype(float)
+    return np.asarray(predictions.reshape(len(predictions), -1).argmax(axis=-1), dtype=float)
 
 
 def _nearest(values: np.ndarray, predictions: np.ndarray, task: Task, from_logits: bool) -> np.ndarray:

@@ -94,7 +94,7 @@ def _spread_rows(values: np.ndarray) -> np.ndarray:
     if values.size <= MAX_ENTRIES:
         return values
     rows = max(1, MAX_ENTRIES // max(1, values.size // len(values)))
-    return values[np.linspace(0, len(values) - 1, rows).astype(int)]
+    return np.asarray(values[np.linspace(0, len(values) - 1, rows).astype(int)])
 
 
 def _extreme(values: np.ndarray, finite: np.ndarray | None, pick: Any, nonfinite: int) -> float:

@@ -269,7 +269,8 @@ def _economy(one: Suggestion) -> tuple[int, int, tuple[str, ...], str]:
 
 def _distinct_first(group: Sequence[Suggestion]) -> list[Suggestion]:
     seen: set[tuple[object, ...]] = set()
-    first, variants = [], []
+    first: list[Suggestion] = []
+    variants: list[Suggestion] = []
     for one in group:
         hypothesis = (tuple(sorted(set(one.patch.fault_kinds))), tuple(sorted(edit.edit for edit in one.patch.edits)))
         (variants if hypothesis in seen else first).append(one)

@@ -22,7 +22,8 @@ import numpy as np
 from ...diagnose.evaluation import align_outputs, as_arrays, output_names, outputs_are_logits, predict
 from ...diagnose.execution.job import Job
 from . import files
-from .fit_data import FitData, prepare
+from .capture import FitData
+from .fit_data import prepare
 from .seeding import take_over
 
 AGENT = f"{__name__}:run_trial"

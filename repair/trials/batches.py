@@ -44,7 +44,7 @@ def join_batches(batches: Iterable[Any], most_rows: int | None) -> tuple[Any, An
 
 def _unpack(batch: Any) -> tuple[Any, Any, Any]:
     if isinstance(batch, (tuple, list)):
-        x, y, weights, *_ = (*batch, None, None, None)
+        x, y, weights = [*batch, None, None, None][:3]
         return x, y, weights
     return batch, None, None
 

@@ -167,8 +167,7 @@ def _pydataset(given: Mapping[str, Any], names: tuple[str, ...]) -> FitData:
     scored = _score_batches(joined, names, changes)
     if scored.rows is not None:
         changes["x"] = _first_batches(data, kept)
-        labels = scored.rows.scored_labels
-        scored.rows = captured_batches(labels, "holdout")
+        scored.rows = captured_batches(list(scored.rows.scored_labels), "holdout")
         if given["steps_per_epoch"]:
             changes["steps_per_epoch"] = min(given["steps_per_epoch"], kept)
     return scored

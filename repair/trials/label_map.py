@@ -70,8 +70,9 @@ def _pair_output(baseline: CapturedRows, trial: CapturedRows, index: int) -> Row
             scored_before = scored_before[baseline.clean[baseline.scored]]
     same_rows = len(before) != len(baseline.clean) or np.array_equal(baseline.scored, trial.scored)
     if len(scored_before) == len(scored_after) and len(before) == len(after) and same_rows:
-        joined = (np.concatenate(pair) for pair in ((before, scored_before), (after, scored_after)))
-        return RowPairs(*joined, scored_before, scored_after)
+        all_before = np.concatenate([before, scored_before])
+        all_after = np.concatenate([after, scored_after])
+        return RowPairs(all_before, all_after, scored_before, scored_after)
     if (
         len(after) < len(before)
         and _is_part_of(after, before)

@@ -29,7 +29,7 @@ def take_over(seed: int) -> None:
     numpy_seed(blend(0, seed))
     tensorflow_seed(blend(0, seed))
     random.seed = lambda a=None, version=2: random_seed(blend(a, seed))
-    np.random.seed = lambda seed_=None, **named: numpy_seed(blend(named.get("seed", seed_), seed))  # type: ignore[misc]
+    np.random.seed = lambda seed_=None, **named: numpy_seed(blend(named.get("seed", seed_), seed))
 
     def set_seed(seed_: Any = None, **named: Any) -> None:
         tensorflow_seed(blend(named.get("seed", seed_), seed))
