@@ -45,6 +45,8 @@ _DETAILS = (
     Detail(curve_points=30, spark_points=8, diff_lines=24, island=False),
 )
 
+_WORDS_FOR = {"None": "not set", "True": "yes", "False": "no"}
+
 _CHECK_GROUPS = (
     # status, title, icon, open at first, without reasons
     ("fired", "Fired", "fault", True, False),
@@ -175,7 +177,7 @@ def _flat(values: Mapping[str, Any], prefix: str = "") -> Iterable[tuple[str, st
         elif isinstance(value, list | tuple):
             yield f"{prefix}{name}", ", ".join(map(str, value)) or "none"
         else:
-            yield f"{prefix}{name}", {None: "not set", True: "yes", False: "no"}.get(value, str(value))
+            yield f"{prefix}{name}", _WORDS_FOR.get(str(value), str(value))
 
 
 def _sections(result: Result, page: Mapping[str, Any], cards: list[Card], losers: list[Loser]) -> list[tuple[str, str]]:

@@ -15,6 +15,8 @@ from . import wording
 _FAULTS_SHOWN = 5
 _LOSERS_SHOWN = 5
 _EVIDENCE_SHOWN = 3
+#: What stands for a character where the terminal writes ASCII only.
+_PLAIN = {"“": '"', "”": '"', "’": "'", "…": "~", "·": "-", "→": ">", "×": "x", "–": "-", "—": "-"}
 _DIFF_STYLES = {"+": "green", "-": "red", "@": "cyan"}
 
 
@@ -56,23 +58,22 @@ class _View:
         self.console = console
         self.verbose = verbose
         ascii_only = console.options.ascii_only
+        self.ascii_only = ascii_only
         self.arrow = "->" if ascii_only else "→"
         self.bullet = "-" if ascii_only else "·"
-        self.glyphs = not ascii_only
 
     def heading(self) -> None:
         cost = self.result.cost
-        parts = [f"probe {wording.seconds(cost.probe_seconds)}"] if cost.probe_seconds else []
+        parts = [f"Probe {wording.seconds(cost.probe_seconds)}"] if cost.probe_seconds else []
         if cost.trials:
             patches = wording.count(len(self.result.suggestions), "patch", "patches")
             parts.append(f"{patches}, {wording.count(cost.trials, 'trial')}")
         if cost.wall_seconds:
             parts.append(f"{wording.seconds(cost.wall_seconds)} in all")
         style = "bold green" if self.result.verdict == "healthy" else "bold"
-        line = self._text(wording.headline(self.result), style)
+        self._print(Text(wording.headline(self.result), style))
         if parts:
-            line.append(f" ({'; '.join(parts)})", "dim")
-        self._print(line)
+            self._print(Text(f"{'; '.join(parts)}.", "dim"))
 
     def skill(self) -> None:
         baseline = [value for value in map(wording.finite, self.result.baseline.skill) if value is not None]
@@ -150,12 +151,13 @@ class _View:
                 change.append(f"\n{trouble}", "dim")
             if entry.applicability == "display-only":
                 change.append("\nshown only; edit by hand", "dim")
-            table.add_row(str(entry.rank), self._verdict(entry.verdict), Text(place), change, self._skill(entry))
+            cells = (Text(str(entry.rank)), self._verdict(entry.verdict), Text(place), change, self._skill(entry))
+            table.add_row(*map(self._safe, cells))
         return table
 
     def _verdict(self, word: str) -> Text:
         entry = wording.VERDICTS[word]
-        return Text(f"{entry.glyph} {word}" if self.glyphs else word, entry.style)
+        return Text(word if self.ascii_only else f"{entry.glyph} {word}", entry.style)
 
     def _skill(self, suggestion: SuggestionResult) -> Text:
         after = wording.mean(suggestion.skill.patched)
@@ -256,7 +258,7 @@ class _View:
         before = skill.baseline or self.result.baseline.skill
         line = f"Skill {wording.skill(wording.mean(before))} {self.arrow} {wording.skill(wording.mean(skill.patched))}"
         if wording.finite(skill.gain) is not None:
-            bounds = f", interval {wording.interval(skill.interval)}" if skill.interval else ""
+            bounds = f", 95 % interval {wording.interval(skill.interval)}" if skill.interval else ""
             line += f" (gain {wording.signed(skill.gain)}{bounds})"
         self._print(Text(line))
         for name, values in (("before", before), ("after", skill.patched)):
@@ -303,19 +305,26 @@ class _View:
         self.console.print()
         self._print(Text(title, "bold"))
 
-    def _text(self, text: str, style: str) -> Text:
-        return Text(text, style)
+    def _safe(self, text: Text) -> Text:
+        """The text without anything that steers a terminal, and in ASCII where that is all it can write.
+
+        Each character stands for one, so that the styles stay where they are.
+        """
+        text.plain = "".join(c if c == "\n" else wording.clean(c)[:1] for c in text.plain)
+        if self.ascii_only:
+            text.plain = "".join(_PLAIN.get(c, c) if c.isascii() or c in _PLAIN else "?" for c in text.plain)
+        return text
 
     def _print(self, text: Text, *, indent: int = 0, first: int = 0) -> None:
         """Print a paragraph, folded to the width, later lines indented."""
         if not indent:
-            self.console.print(text, overflow="fold")
+            self.console.print(self._safe(text), overflow="fold")
             return
-        lines = text.wrap(self.console, max(20, self.console.width - indent), overflow="fold")
+        lines = self._safe(text).wrap(self.console, max(20, self.console.width - indent), overflow="fold")
         for number, line in enumerate(lines):
             line.rstrip()
             self._verbatim(Text(" " * (first if number == 0 else indent)).append_text(line))
 
     def _verbatim(self, text: Text) -> None:
         """Print lines as they are, never folded, so that they can be copied."""
-        self.console.print(text, soft_wrap=True)
+        self.console.print(self._safe(text), soft_wrap=True)

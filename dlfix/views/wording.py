@@ -24,24 +24,20 @@ class VerdictWord:
 
 
 _VERDICT_WORDS = (
+    VerdictWord("fixed", "✔", "fixed", "check", "bold green", "Improved, and now as good as the data allow."),
     VerdictWord(
-        "fixed",
-        "✔",
-        "fixed",
-        "check",
-        "bold green",
-        "The patched script reaches what the data allows, in every seed.",
+        "improved",
+        "▲",
+        "improved",
+        "up",
+        "bold cyan",
+        "Over at least three seeds, the 95 % interval of the gain lies clearly above zero.",
     ),
+    VerdictWord("no change", "=", "same", "equal", "default", "The trials cannot tell its effect from none."),
+    VerdictWord("worse", "▼", "worse", "down", "yellow", "It costs skill."),
+    VerdictWord("failed", "✘", "failed", "cross", "bold red", "Every trial crashed, timed out or diverged."),
     VerdictWord(
-        "improved", "▲", "improved", "up", "bold cyan", "Clearly more skill than before, beyond the spread over seeds."
-    ),
-    VerdictWord("no change", "=", "same", "equal", "default", "The difference is within the spread over seeds."),
-    VerdictWord("worse", "▼", "worse", "down", "yellow", "Clearly less skill than before."),
-    VerdictWord(
-        "failed", "✘", "failed", "cross", "bold red", "The patched script crashed, diverged or ran out of time."
-    ),
-    VerdictWord(
-        "untested", "?", "untested", "question", "bold", "Proposed from the evidence alone; it was not retrained."
+        "untested", "?", "untested", "question", "bold", "Not proven: not retrained, or promising on too few seeds."
     ),
 )
 VERDICTS = {entry.word: entry for entry in _VERDICT_WORDS}
@@ -257,8 +253,8 @@ def bad_trials(suggestion: SuggestionResult) -> tuple[str, ...]:
     reasons: dict[str, list[int]] = {}
     for trial in suggestion.trials:
         if trial.state != "completed":
-            reason = one_line(trial.reason) if trial.reason else ""
-            reasons.setdefault(f"{trial.state}: {reason}" if reason else trial.state, []).append(trial.seed)
+            text = f"{trial.state}: {trial.reason}" if trial.reason else trial.state
+            reasons.setdefault(one_line(text, 300), []).append(trial.seed)
     return tuple(f"{text} ({_seeds(seeds)})" for text, seeds in reasons.items())
 
 
