@@ -80,7 +80,7 @@ def to_result(findings: Findings) -> document.Result:
         verdict=verdict,
         summary=_summary(findings, verdict),
         interrupted=findings.interrupted,
-        error=None if findings.error is None else str(findings.error),
+        error=None if findings.error is None else error_text(findings.error),
         exception=_exception(findings),
         baseline=_baseline(findings),
         suggestions=tuple(_suggestion(suggestion, findings) for suggestion in findings.suggestions),
@@ -392,5 +392,5 @@ def _jsonable(value: Any) -> Any:
 
 
 def error_text(error: DlfixError) -> str:
-    """Return message and hint as they are shown."""
-    return f"{error.what}\n{error.hint}" if error.hint else error.what
+    """Return the message as it is shown: what happened, what to do, where there is more."""
+    return "\n".join(filter(None, (error.what, error.hint, f"More: dlfix explain {error.slug}")))

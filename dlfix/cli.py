@@ -5,11 +5,13 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from . import __version__, cli_knowledge, cli_run, cli_saved
+from .cli_output import reader_may_leave
 from .errors import DlfixError, ExitCode
 
 #: The base of all that Typer raises for wrong usage; which package it comes from differs between versions of Typer.
@@ -55,18 +57,20 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 def _guarded(arguments: Sequence[str]) -> int:
     """Return the exit code; whatever goes wrong becomes a message, never a traceback (unless -v asks for it)."""
+    if sys.stdout is None:  # started with stdout closed
+        sys.stdout = Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115 - for the rest of the process
+    code: object = ExitCode.HEALTHY
     try:
-        code = app(args=list(arguments), prog_name="dlfix", standalone_mode=False)
-        sys.stdout.flush()
+        with reader_may_leave():
+            code = app(args=list(arguments), prog_name="dlfix", standalone_mode=False)
+            sys.stdout.flush()
     except _ParserError as error:
         error.show(file=sys.stderr)  # type: ignore[attr-defined]
         return ExitCode.USAGE
     except (typer.Abort, KeyboardInterrupt):
         print("dlfix: interrupted", file=sys.stderr)
         return ExitCode.INTERRUPTED
-    except BrokenPipeError:
-        # Whoever read our output has seen enough (| head). Python would complain once more when it flushes at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except SystemExit:  # Typer ends so when the reader of a list has left; no command of ours does
         return ExitCode.HEALTHY
     except DlfixError as error:
         _print_error(error, _verbose(arguments))
@@ -77,7 +81,7 @@ def _guarded(arguments: Sequence[str]) -> int:
         print(f"dlfix: a bug in dlfix: {type(error).__name__}: {error}", file=sys.stderr)
         print("  -v shows the traceback, which helps to mend it. Your files were not changed.", file=sys.stderr)
         return ExitCode.BUG
-    return int(code or 0)
+    return code if isinstance(code, int) else ExitCode.HEALTHY
 
 
 def _verbose(arguments: Sequence[str]) -> bool:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,6 +13,8 @@ from typing import TYPE_CHECKING
 from .errors import ExitCode, UsageError
 
 if TYPE_CHECKING:
+    from rich.console import Console
+
     from .result import Result
     from .runs import RunFolder
 
@@ -43,16 +47,17 @@ def write_result(
     Args:
         report: Where the HTML report is, as text shows it.
     """
-    if form is Format.TEXT:
-        _write_text(result, output, verbose, report)
+    if output is not None:
+        write_file(output, _text(result, verbose, report) if form is Format.TEXT else _ended(render(result, form)))
         return
-    text = render(result, form)
-    text = text if text.endswith("\n") or not text else text + "\n"
-    if output is None:
-        sys.stdout.write(text)
+    with reader_may_leave():
+        if form is Format.TEXT:
+            from .views.terminal import render_terminal
+
+            render_terminal(result, stdout_console(), verbose=verbose, report=report)
+        else:
+            sys.stdout.write(_ended(render(result, form)))
         sys.stdout.flush()
-    else:
-        write_file(output, text)
 
 
 def render(result: Result, form: Format) -> str:
@@ -68,22 +73,42 @@ def render(result: Result, form: Format) -> str:
     return result.to_json()
 
 
-def _write_text(result: Result, output: Path | None, verbose: bool, report: str | None) -> None:
+def _text(result: Result, verbose: bool, report: str | None) -> str:
+    import io
+
     from rich.console import Console
 
     from .views.terminal import render_terminal
 
-    if output is None:
-        render_terminal(result, Console(file=sys.stdout), verbose=verbose, report=report)
-        sys.stdout.flush()
-        return
-    import io
-
     buffer = io.StringIO()
-    render_terminal(
-        result, Console(file=buffer, width=100, no_color=True, force_terminal=False), verbose=verbose, report=report
-    )
-    write_file(output, buffer.getvalue())
+    console = Console(file=buffer, width=100, no_color=True, force_terminal=False)
+    render_terminal(result, console, verbose=verbose, report=report)
+    return buffer.getvalue()
+
+
+def _ended(text: str) -> str:
+    return text if text.endswith("\n") or not text else text + "\n"
+
+
+def stdout_console() -> Console:
+    """Return a console on stdout that leaves a closed pipe to ``reader_may_leave`` (rich would end the process)."""
+    from rich.console import Console
+
+    class StdoutConsole(Console):
+        def on_broken_pipe(self) -> None:
+            raise BrokenPipeError
+
+    return StdoutConsole(file=sys.stdout)
+
+
+@contextmanager
+def reader_may_leave() -> Iterator[None]:
+    """Whoever reads our output may have seen enough (``| head``); the exit code stays what it would have been."""
+    try:
+        yield
+    except BrokenPipeError:
+        # Python would complain once more when it flushes at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def write_file(path: Path, text: str) -> None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from .cli_output import Format, open_report, shown, write_file, write_result
+from .cli_output import Format, open_report, reader_may_leave, shown, stdout_console, write_file, write_result
 from .errors import ExitCode, UsageError
 
 if TYPE_CHECKING:
@@ -44,11 +44,12 @@ def show(
     if number is None:
         write_result(result, form, None, report=shown(folder.report_file))
         return ExitCode.HEALTHY
-    from rich.console import Console
-
     from .views.terminal import render_suggestion
 
-    render_suggestion(find_suggestion(result, number, folder), result, Console(file=sys.stdout))
+    suggestion = find_suggestion(result, number, folder)
+    with reader_may_leave():
+        render_suggestion(suggestion, result, stdout_console())
+        sys.stdout.flush()
     return ExitCode.HEALTHY
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import hashlib
+import io
 import tokenize
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
@@ -139,21 +140,27 @@ def _module_files(parts: list[str], bases: Iterable[Path]) -> Iterator[Path]:
 def _decode(path: Path) -> str:
     """Decode as Python does: by byte order mark or declared encoding, else UTF-8."""
     try:
-        with tokenize.open(path) as file:
-            return file.read()
-    except SyntaxError as error:
-        raise ScriptError("unknown-encoding", f"{path.name}: {error.msg or error}", "Save the file as UTF-8.") from None
-    except UnicodeDecodeError as error:
-        line = path.read_bytes()[: error.start].count(b"\n") + 1 if error.encoding == "utf-8" else None
-        place = f"{path.name}:{line}" if line else path.name
-        raise ScriptError(
-            "not-utf-8",
-            f"{place}: the file is not {error.encoding.upper()} (byte 0x{error.object[error.start]:02x}), "
-            "and Python would refuse it as well",
-            "Save it as UTF-8, or declare its encoding in the first line, e.g. # -*- coding: latin-1 -*-",
-        ) from None
+        data = path.read_bytes()
     except OSError as error:
         raise UsageError("unreadable", f"{path} cannot be read: {error.strerror}", "Check the permissions.") from None
+    try:
+        encoding, _ = tokenize.detect_encoding(io.BytesIO(data).readline)
+    except SyntaxError as error:
+        # An unknown encoding was declared, or none was and the first lines are not UTF-8.
+        if "unknown encoding" in str(error):
+            what = f"{path.name} declares an encoding that Python does not know ({error})"
+            raise ScriptError("unknown-encoding", what, "Save the file as UTF-8.") from None
+        encoding = "utf-8"
+    try:
+        return io.TextIOWrapper(io.BytesIO(data), encoding).read()
+    except UnicodeDecodeError as error:
+        line = data[: error.start].count(b"\n") + 1
+        raise ScriptError(
+            "not-utf-8",
+            f"{path.name}:{line}: byte 0x{data[error.start]:02x} is not valid {error.encoding.upper()}, "
+            "and Python would refuse the file as well",
+            "Save it as UTF-8, or declare its encoding in the first line, e.g. # -*- coding: latin-1 -*-",
+        ) from None
 
 
 def _parse(path: Path, text: str) -> ast.Module:

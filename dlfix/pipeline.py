@@ -120,7 +120,7 @@ class _Run:
             executor = None
             if self.script is not None and self.findings.error is None:
                 executor = _start_executor(stack)  # it imports TensorFlow while we read the rules
-            if self.request.trials:
+            if self.request.trials and self.findings.error is None:
                 self.knowledge = self._load_knowledge()
             return self._in_folder(executor, saved)
 
