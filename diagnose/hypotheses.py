@@ -49,7 +49,9 @@ EVIDENCE: Mapping[str, Evidence] = {
     ),
     "output_units": Evidence({"mismatched-output-units": 0.97}, _STUCK),
     "loss": Evidence({"mismatched-loss": 0.95}, {**_STUCK, "negative-loss": 0.5}),
-    "label_encoding": Evidence({"out-of-range-labels": 0.9, "scaled-class-labels": 0.97}, {"negative-loss": 0.4}),
+    "label_encoding": Evidence(
+        {"out-of-range-labels": 0.9, "scaled-class-labels": 0.97, "mismatched-loss": 0.6}, {"negative-loss": 0.4}
+    ),
     "layers": Evidence({"mismatched-output-shape": 0.95}),
     "training_data": Evidence(
         {"single-class-labels": 0.97, "imbalanced-classes": 0.4, "unlearnable-labels": 0.6}, {"trivial-skill": 0.1}
@@ -101,7 +103,7 @@ EVIDENCE: Mapping[str, Evidence] = {
     "hidden_activation": Evidence(
         {
             "missing-nonlinearity": 0.6,
-            "vanishing-gradient": 0.55,
+            "vanishing-gradient": 0.7,
             "saturated-activation": 0.35,
             "dying-relu": 0.25,
         },

@@ -45,10 +45,11 @@ EXPLAINS: Mapping[str, Mapping[str, float]] = {
     "loss": {"learning_rate": 0.5, "epochs": 0.5},
     "label_encoding": {"learning_rate": 0.4, "epochs": 0.3, "hidden_activation": 0.5},
     "frozen_weights": {"learning_rate": 0.1, "epochs": 0.1, "hidden_activation": 0.3},
-    "initializer": {"hidden_activation": 0.5, "learning_rate": 0.7, "epochs": 0.5},
+    "initializer": {"hidden_activation": 0.5, "learning_rate": 0.4, "epochs": 0.5},
     "input_scaling": {"learning_rate": 0.6, "hidden_activation": 0.6, "epochs": 0.7, "optimizer": 0.5},
     "target_scaling": {"learning_rate": 0.6, "hidden_activation": 0.6, "epochs": 0.8, "optimizer": 0.5},
     "learning_rate": {"hidden_activation": 0.4, "epochs": 0.5, "batch_size": 0.6, "optimizer": 0.7, "overfitting": 0.6},
+    "hidden_activation": {"learning_rate": 0.6, "epochs": 0.7},
     "layers": {"output_units": 0.8, "loss": 0.6},
 }
 #: Where nothing particular is seen but the result is poor: settings that are most often at fault (developer fixes in
@@ -143,6 +144,8 @@ def _plausible(kind: str, subject: Subject, symptoms: Sequence[Symptom]) -> bool
     if kind == "learning_rate":
         primary = checks & set(EVIDENCE[kind].primary)
         return primary != {"dying-relu"} or (not main.details.get("is_output") and _steps_may_kill(subject))
+    if kind == "label_encoding" and main.check == "mismatched-loss":
+        return bool(main.details.get("other_encoding"))  # the other loss and the other encoding both mend it
     if kind == "epochs":
         return subject.fit.state != "stopped"  # cut short by us, not by the user
     if kind == "optimizer":
@@ -203,6 +206,11 @@ def _explain_away(hypotheses: list[Hypothesis]) -> list[Hypothesis]:
                 continue
             if cause.kind == "input_scaling" and cause.main.details.get("small"):
                 continue
+            too_low = "too low" in (cause.details.get("direction"), item.details.get("direction"))
+            if {cause.kind, item.kind} == {"learning_rate", "hidden_activation"} and (
+                too_low != (cause.kind == "hidden_activation") or cause.main.check == "missing-nonlinearity"
+            ):
+                continue  # large steps kill units; fading gradients make steps small
             remaining *= 1 - cause.confidence * (1 - left)
         result.append(replace(item, confidence=remaining))
     return result

@@ -15,6 +15,8 @@ from .trace import LayerFacts
 TARGET_RATIO = 3e-3
 #: The same for the very first steps, in which Adam and its kin always move by the full rate.
 START_RATIO = 1e-2
+#: Weights that change by more than this many times their size per step have blown up; their ratio measures nothing.
+DIVERGED = 5.0
 #: Learning rates at which an optimizer is usually started (Keras's defaults; Adadelta and Adagrad as published).
 USUAL_RATES = {
     "SGD": 0.01,
@@ -46,9 +48,9 @@ def suggested_learning_rate(
     if rate is None or rate <= 0:
         return None
     usual = USUAL_RATES.get(subject.fit.compile.optimizer.class_name, 0.001)
-    if ratio is not None and math.isfinite(ratio) and ratio > 0:
+    if ratio is not None and math.isfinite(ratio) and 0 < ratio < DIVERGED:
         proposed = rate * (START_RATIO if at_start else TARGET_RATIO) / ratio
-        proposed = min(max(proposed, usual / 30), usual * 30)
+        proposed = min(max(proposed, usual / 10), usual * 30)
     else:
         proposed = usual
     if direction == "too high" and proposed >= rate:

@@ -12,7 +12,6 @@ from .registry import check
 from .subject import Subject
 
 FADE_RATIO = 1e-3
-FADE_FIRST = 1e-4
 NO_GRADIENT = 1e-7
 GROWTH = 100.0
 
@@ -21,10 +20,11 @@ GROWTH = 100.0
 def vanishing_gradient(subject: Subject) -> Iterator[Symptom]:
     """The gradient fades before it reaches the first layers.
 
-    Symptom: In the median over the run, the gradient norm of the first layer with weights is below 1e-4 and below one
-        thousandth of the last layer's; or no layer at all has a gradient above 1e-7.
+    Symptom: In the median over the run, the gradient norm of the first layer with weights is below one thousandth of
+        the last layer's; or no layer at all has a gradient above 1e-7.
     Why: Saturating or tiny derivatives multiply from layer to layer; the first layers never learn.
-    Threshold and its source: AutoTrainer's β1 = 1e-3 and β2 = 1e-4; DeepDiagnosis's and SageMaker Debugger's 1e-7.
+    Threshold and its source: AutoTrainer's β1 = 1e-3 for the ratio (its β2, an absolute bound, depends on the loss's
+        units and is left out); DeepDiagnosis's and SageMaker Debugger's 1e-7.
     When not: A run that has converged: gradients then vanish everywhere, and the loss is low.
     """
     values = subject.series("gradient_norm")
@@ -48,14 +48,14 @@ def vanishing_gradient(subject: Subject) -> Iterator[Symptom]:
             strength=1.0,
             details={"everywhere": True},
         )
-    elif len(known) > 1 and low < FADE_FIRST and low < FADE_RATIO * high:
+    elif len(known) > 1 and low < FADE_RATIO * high:
         yield Symptom(
             "vanishing-gradient",
             f"The gradient falls from {high:.2g} at the last layer to {low:.2g} at layer {first.index} ({first.name}).",
             value=low / high,
             threshold=FADE_RATIO,
             layer=subject.reference_to(first),
-            strength=0.8,
+            strength=min(1.0, 0.7 + 0.1 * float(np.log10(FADE_RATIO * high / max(low, 1e-30)))),
             details={"everywhere": False},
         )
 

@@ -299,7 +299,12 @@ def mismatched_loss(subject: Subject) -> Iterator[Symptom]:
         found = f"{name} is made for two classes, the labels have {task.classes}.", 0.8, False
     if found is not None:
         text, strength, certain = found
-        yield Symptom("mismatched-loss", text, strength=strength, details={"certain": certain, "loss": name})
+        yield Symptom(
+            "mismatched-loss",
+            text,
+            strength=strength,
+            details={"certain": certain, "loss": name, "other_encoding": "one-hot" in text or "class ids" in text},
+        )
 
 
 def _crossentropy_conflict(subject: Subject, name: str) -> tuple[str, float, bool] | None:
