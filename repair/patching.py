@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 
 from .edits import EDITS
 from .edits.base import Rendering
-from .edits.errors import EditConflict, EditError, EditNotApplicable
+from .edits.errors import AlreadySo, EditConflict, EditError, EditNotApplicable
 from .edits.sources import SourceFile, SourceFiles
 from .patch import Applicability, EditRecord, EditRequest, FileChange, Patch, TextEdit
 
@@ -51,9 +51,7 @@ def make_patch(
         EditNotApplicable: One of the edits cannot be made, or has nothing to change.
         EditConflict: Two edits change the same characters in different ways.
     """
-    renderings = [(request, render(request, sources)) for request in requests]
-    if not renderings:
-        raise EditNotApplicable("a patch needs at least one edit")
+    renderings = _render_all(requests, sources)
     files = tuple(_file_change(sources[path], edits) for path, edits in sorted(_by_file(renderings).items()))
     records: tuple[EditRecord, ...] = tuple(
         dict.fromkeys(record for _, rendering in renderings for record in rendering.records)
@@ -72,6 +70,20 @@ def make_patch(
         support=support,
         why=why,
     )
+
+
+def _render_all(requests: Sequence[EditRequest], sources: SourceFiles) -> list[tuple[EditRequest, Rendering]]:
+    """Render all requests. One that finds its work done already only counts when no other changes anything."""
+    renderings: list[tuple[EditRequest, Rendering]] = []
+    done: AlreadySo | None = None
+    for request in requests:
+        try:
+            renderings.append((request, render(request, sources)))
+        except AlreadySo as error:
+            done = error
+    if not renderings:
+        raise done or EditNotApplicable("a patch needs at least one edit")
+    return renderings
 
 
 def compose(patches: Sequence[Patch], sources: SourceFiles) -> Patch:
@@ -156,7 +168,7 @@ def _in_empty_call(file: SourceFile, offset: int) -> bool:
 def _file_change(file: SourceFile, edits: Sequence[_Labelled]) -> FileChange:
     after = file.encode(apply_edits(file, edits))
     if after == file.data:
-        raise EditNotApplicable("already so: nothing would change")
+        raise AlreadySo("already so: nothing would change")
     _check(file.path, after, " and ".join(dict.fromkeys(label for _, label in edits)))
     return FileChange(file.path, file.data, after, sha256(file.data), sha256(after))
 

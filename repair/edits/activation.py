@@ -7,7 +7,7 @@ import libcst as cst
 from ...diagnose.trace import LayerFacts
 from .base import Draft, Edit, Parameter
 from .calls import Argument, find_argument, is_last_positional, remove_argument
-from .errors import EditNotApplicable
+from .errors import AlreadySo, EditNotApplicable
 from .imports import spell_keras
 from .signatures import ACTIVATION_LAYERS, NONLINEAR_BY_DEFAULT, accepts
 from .spelling import NOT_LITERAL, literal, quote_of, spell
@@ -61,7 +61,7 @@ def _set_own(draft: Draft, target: Target, wanted: str) -> None:
     argument = find_argument(target.file, target.call, "activation", target.callee)
     if argument is None:
         if wanted == "linear" and target.callee not in NONLINEAR_BY_DEFAULT:
-            raise EditNotApplicable("the activation is already linear")
+            raise AlreadySo("the activation is already linear")
         set_argument(draft, target, "activation", wanted)
     elif wanted == "linear" and target.callee not in NONLINEAR_BY_DEFAULT:
         _drop_own(draft, target)
@@ -73,10 +73,10 @@ def _drop_own(draft: Draft, target: Target) -> None:
     file = target.file
     argument = find_argument(file, target.call, "activation", target.callee)
     if argument is None:
-        raise EditNotApplicable("the activation is already linear")
+        raise AlreadySo("the activation is already linear")
     site = find_value(draft, file, argument.value, target.origin)
     if literal(site.node or argument.value) in _IDENTITIES:
-        raise EditNotApplicable("the activation is already linear")
+        raise AlreadySo("the activation is already linear")
     if site.specific or argument.unpacked or not is_last_positional(target.call, argument):
         write_value(draft, target, argument, "activation", "linear")
         return
@@ -93,18 +93,18 @@ def _write(draft: Draft, target: Target, argument: Argument, wanted: str) -> Non
         prefix = site.file.code(node.value)
         functions = prefix.endswith("nn") and wanted in _TF_NN
         if node.attr.value == wanted:
-            raise EditNotApplicable(f"the activation is already {site.file.code(node)}")
+            raise AlreadySo(f"the activation is already {site.file.code(node)}")
         if functions or prefix.endswith("activations"):
             write_value(draft, target, argument, "activation", wanted, f"{prefix}.{wanted}")
             return
     elif isinstance(node, cst.Name) and node.value == wanted:
-        raise EditNotApplicable(f"the activation is already {wanted}")
+        raise AlreadySo(f"the activation is already {wanted}")
     write_value(draft, target, argument, "activation", wanted)
 
 
 def _set_separate(draft: Draft, layer: LayerFacts, wanted: str) -> None:
     if layer.activation == wanted:
-        raise EditNotApplicable(f"the activation is already {wanted}")
+        raise AlreadySo(f"the activation is already {wanted}")
     target = layer_target(draft, layer)
     if wanted == "linear":
         _remove_separate(draft, layer)

@@ -11,7 +11,7 @@ import libcst as cst
 from ...diagnose.source import CallSite
 from ...diagnose.trace import FitTrace, LayerFacts
 from ..patch import Applicability, EditRecord, EditRequest, TextEdit
-from .errors import EditNotApplicable
+from .errors import AlreadySo, EditNotApplicable
 from .sources import SourceFile, SourceFiles
 
 
@@ -88,7 +88,7 @@ class Draft:
     def finish(self) -> Rendering:
         """Freeze what was collected. An edit that changes nothing is not applicable."""
         if not self.edits:
-            raise EditNotApplicable("already so: nothing would change")
+            raise AlreadySo("already so: nothing would change")
         return Rendering(tuple(dict.fromkeys(self.edits)), tuple(self.records))
 
 

@@ -15,5 +15,9 @@ class EditNotApplicable(EditError):
     """This edit cannot be made here, or has nothing to change; the reason says which."""
 
 
+class AlreadySo(EditNotApplicable):
+    """The source already is as the edit wants it. In a patch of several edits, the others may still have work to do."""
+
+
 class EditConflict(EditError):
     """Two edits of one patch want to change the same characters in different ways."""

@@ -6,7 +6,7 @@ from typing import Any
 
 from .base import Draft, Edit, Parameter
 from .calls import find_argument
-from .errors import EditNotApplicable
+from .errors import AlreadySo, EditNotApplicable
 from .imports import spell_call, spell_keras
 from .spelling import literal
 from .structure import (
@@ -31,7 +31,7 @@ def _insert(draft: Draft) -> None:
     by_index = {item.index: item for item in draft.fit.model.layers}
     for index in layer.inbound if position == "before" else layer.outbound:
         if index in by_index and by_index[index].class_name == kind:
-            raise EditNotApplicable(f"there is already a {kind} {position} layer {layer.name}")
+            raise AlreadySo(f"there is already a {kind} {position} layer {layer.name}")
     place = find_place(draft)
     if not place.specific:
         require_right_for_all(place.target, change=f"a {kind} {position} each")
@@ -56,7 +56,7 @@ def _replace(draft: Draft) -> None:
     target = place.target
     file, call = target.file, target.call
     if target.callee == kind and all(_has(draft, place, name, value) for name, value in arguments.items()):
-        raise EditNotApplicable(f"the layer is already {file.code(call)}")
+        raise AlreadySo(f"the layer is already {file.code(call)}")
     require_right_for_all(target, change=f"a {kind} instead")
     callee = spell_keras(draft, file, call, f"keras.layers.{kind}", call.func)
     text = spell_call(file, callee, arguments)

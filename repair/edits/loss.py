@@ -6,7 +6,7 @@ import libcst as cst
 
 from .base import Draft, Edit, Parameter
 from .calls import Argument, add_keyword, find_argument
-from .errors import EditNotApplicable
+from .errors import AlreadySo, EditNotApplicable
 from .imports import Imports, spell_keras
 from .sources import SourceFile
 from .spelling import literal, quote_of, spell
@@ -75,7 +75,7 @@ def _set_loss(draft: Draft) -> None:
     if node is None:
         raise EditNotApplicable(f"{target.file.place(target.call)}: it is not clear where the loss is written")
     if _is_already(file, node, wanted, from_logits):
-        raise EditNotApplicable(f"the loss is already {file.code(node)}")
+        raise AlreadySo(f"the loss is already {file.code(node)}")
     text = _new_text(draft, file, node, wanted, from_logits)
     draft.record(file, node, file.code(node), text)
     draft.replace(file, file.start(node), file.end(node), text)

@@ -9,7 +9,7 @@ import libcst as cst
 
 from .base import Draft, Edit, Parameter
 from .calls import Argument, add_keyword, callee_name, find_argument
-from .errors import EditNotApplicable
+from .errors import AlreadySo, EditNotApplicable
 from .imports import Imports, spell_call, spell_keras
 from .signatures import accepts, positional_parameters
 from .sources import SourceFile
@@ -112,7 +112,7 @@ def set_optimizer_argument(draft: Draft, name: str, value: Any) -> None:
 def remove_optimizer_argument(draft: Draft, name: str) -> None:
     """Remove an argument of the optimizer."""
     if not _is_object(draft):
-        raise EditNotApplicable(f"the optimizer is given as a string, so {name} is already left at its default")
+        raise AlreadySo(f"the optimizer is given as a string, so {name} is already left at its default")
     drop_argument(draft, optimizer_target(draft), name)
 
 
@@ -121,14 +121,14 @@ def _set_rate(draft: Draft, rate: float) -> None:
     is_default = present is not None and math.isclose(present, rate, rel_tol=1e-6)  # Keras keeps rates as float32
     if not _is_object(draft):
         if is_default:
-            raise EditNotApplicable(f"the learning rate is already {rate}")
+            raise AlreadySo(f"the learning rate is already {rate}")
         _make_object(draft, {_RATE: rate})
         return
     target = optimizer_target(draft)
     argument = find_argument(target.file, target.call, _RATE, target.callee)
     if argument is None:
         if is_default:
-            raise EditNotApplicable(f"the learning rate is already {rate}")
+            raise AlreadySo(f"the learning rate is already {rate}")
         set_argument(draft, target, _RATE, rate)
         return
     schedule = _schedule(draft, target, argument)
@@ -181,7 +181,7 @@ def _replace_object(draft: Draft, class_name: str, arguments: dict[str, Any]) ->
     target = optimizer_target(draft)
     file, call = target.file, target.call
     if target.callee == class_name and _passes(file, call, arguments, class_name):
-        raise EditNotApplicable(f"the optimizer is already {file.code(call)}")
+        raise AlreadySo(f"the optimizer is already {file.code(call)}")
     text = _object_text(draft, file, call, class_name, arguments)
     draft.record(file, call, file.code(call), text)
     draft.replace(file, file.start(call), file.end(call), text)

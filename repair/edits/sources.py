@@ -13,13 +13,13 @@ import libcst as cst
 from libcst.metadata import Assignment, MetadataWrapper, ParentNodeProvider, PositionProvider, Scope, ScopeProvider
 
 from ...diagnose.source import SourceSpan
-from .errors import EditError, EditNotApplicable
+from .errors import EditNotApplicable
 
 _NEWLINE = re.compile(r"\r\n?|\n")
 _BOM = b"\xef\xbb\xbf"
 
 
-class SourceError(EditError):
+class SourceError(EditNotApplicable):
     """A source file cannot be read, decoded or parsed."""
 
 

@@ -11,7 +11,7 @@ from ...diagnose.source import CallSite
 from ...diagnose.trace import FitTrace, LayerFacts
 from .base import Draft
 from .calls import Argument, add_keyword, find_argument, is_last_positional, remove_argument
-from .errors import EditNotApplicable
+from .errors import AlreadySo, EditNotApplicable
 from .signatures import accepts
 from .sources import SourceFile
 from .spelling import NOT_LITERAL, literal, quote_of, spell
@@ -103,10 +103,10 @@ def write_value(
         require_right_for_all(target, change=f"another {name}")
     present = literal(node)
     if text is None and same_value(present, value):
-        raise EditNotApplicable(f"{name} is already {spell(value)}")
+        raise AlreadySo(f"{name} is already {spell(value)}")
     new = text if text is not None else spell(value, _quote(site.file, node))
     if site.file.code(node) == new:
-        raise EditNotApplicable(f"{name} is already {new}")
+        raise AlreadySo(f"{name} is already {new}")
     draft.record(site.file, node, site.file.code(node), new)
     draft.replace(site.file, site.file.start(node), site.file.end(node), new)
 
@@ -133,7 +133,7 @@ def drop_argument(draft: Draft, target: Target, name: str) -> None:
     file, call = target.file, target.call
     argument = find_argument(file, call, name, target.callee)
     if argument is None:
-        raise EditNotApplicable(f"{name} is already left at its default")
+        raise AlreadySo(f"{name} is already left at its default")
     if not is_last_positional(call, argument):
         raise EditNotApplicable(f"{file.place(call)}: {name} is passed by position with others behind it")
     require_right_for_all(target, change=f"removing {name}")
