@@ -30,7 +30,7 @@ EDIT_PARAMETERS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "replace-layer": (("layer",), ("arguments",)),
     "remove-layer": ((), ()),
     "scale-inputs": (("method",), ("divisor",)),
-    "scale-targets": (("method",), ()),
+    "scale-targets": ((), ("method",)),
     "encode-labels": (("to",), ("classes", "multiplier")),
     "clean-data": (("method",), ()),
 }
