@@ -1,8 +1,9 @@
 """What happens inside the child: make the surroundings of a plain ``python script.py``, then hand over to the agent.
 
 The agent is called as ``agent(job, run_script)``. ``run_script()`` executes the script as ``__main__`` and lets its
-exceptions through unchanged; only a ``SystemExit`` that means success (no code, or 0) is a normal return. When the agent
-returns, the job is *completed*; an exception that leaves the agent makes it *raised*, with the exception as the reason.
+exceptions through unchanged; only a ``SystemExit`` that means success (no code, or 0) is a normal return. When the
+agent returns, the job is *completed*; an exception that leaves the agent makes it *raised*, with the exception as the
+reason.
 """
 
 from __future__ import annotations
@@ -185,7 +186,9 @@ def _describe(error: BaseException, request: JobRequest) -> dict[str, Any]:
         description["state"] = "out of memory"
     elif _is_out_of_space(error, request):
         limit = request.places.size_bytes / 1e6
-        description["reason"] = f"the script wrote more than {limit:,.0f} MB of files, the limit of a protected run ({text})"
+        description["reason"] = (
+            f"the script wrote more than {limit:,.0f} MB of files, the limit of a protected run ({text})"
+        )
     return description
 
 
@@ -213,7 +216,7 @@ def _show(error: BaseException, job: Job) -> None:
 
 
 def _end_forked_copy(process: int, error: BaseException | None) -> None:
-    """A process that the script forked ends here, as its copy of the interpreter would; the agent's work is not its own."""
+    """End a process that the script forked, as its copy of the interpreter would; the agent's work is not its own."""
     if os.getpid() == process:
         return
     code = 0

@@ -26,9 +26,8 @@ from .start_method import reason_for_cold_start, variables_set_by_source
 from .wire import JobRequest
 
 # One thread for numerical libraries in the server: threads do not survive a fork, and OpenBLAS would wait for them.
-_SINGLE_THREADED = {
-    name: "1" for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS")
-}
+_THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS")
+_SINGLE_THREADED = dict.fromkeys(_THREAD_VARIABLES, "1")
 _LARGEST_SCRATCH_BYTES = 4 << 30
 _SMALLEST_SCRATCH_BYTES = 256 << 20
 _HELLO_SECONDS = 60.0
@@ -42,7 +41,8 @@ class Executor:
     """Runs scripts of the user's in child processes that start fast and can harm nothing.
 
     Args:
-        start: "fork" from a process that has imported the frameworks, "spawn" a cold interpreter for each job, or "auto":
+        start: "fork" from a process that has imported the frameworks, "spawn" a cold interpreter for each job, or
+        "auto":
             fork where it is safe and shows the script the same world as a cold start.
         scratch: Where to make the folder for temporary files; the system's place by default. It is removed at the end.
         isolation: "auto" for the strongest protection there is, or one of those in isolation.py.
@@ -171,7 +171,12 @@ class Executor:
         preset = variables_set_by_source(job)
         output = Path(job.output)
         output.mkdir(parents=True, exist_ok=True)
-        trees = (job.project_root, job.working_directory or str(Path(job.script).parent), str(scratch), str(Path.home()))
+        trees = (
+            job.project_root,
+            job.working_directory or str(Path(job.script).parent),
+            str(scratch),
+            str(Path.home()),
+        )
         places = IsolationPlaces(
             scratch=str(scratch),
             output=str(output.resolve()),

@@ -1,8 +1,8 @@
 """Nothing a script writes reaches the user's files: choice and entry of the protection.
 
 Three kinds, strongest first. ``overlay`` (see overlay.py) covers the whole machine. ``redirect+landlock`` sends what
-Python, h5py, sqlite and TensorFlow write to a copy-on-write folder (redirect.py), and the kernel refuses all other writes
-(landlock.py). ``redirect`` is the same without the kernel's help, for systems that have neither.
+Python, h5py, sqlite and TensorFlow write to a copy-on-write folder (redirect.py), and the kernel refuses all other
+writes (landlock.py). ``redirect`` is the same without the kernel's help, for systems that have neither.
 """
 
 from __future__ import annotations
@@ -62,7 +62,8 @@ def strongest_isolation(scratch: Path, wanted: str = "auto") -> Isolation:
 def enter_isolation(kind: Isolation, places: IsolationPlaces) -> Isolation:
     """Protect this process and all it will start, for good; return what is in force.
 
-    Where an overlay turns out to be impossible for this very project (a mount inside of it, say), redirection takes over.
+    Where an overlay turns out to be impossible for this very project (a mount inside of it, say), redirection takes
+    over.
     """
     if kind is Isolation.OVERLAY:
         try:
@@ -112,7 +113,7 @@ def _try_overlay(scratch: Path) -> str:
         finally:
             os._exit(0)
     os.close(write_end)
-    with open(read_end, "rb") as pipe:
+    with os.fdopen(read_end, "rb") as pipe:
         failure = pipe.read().decode()
     os.waitpid(process, 0)
     if failure:

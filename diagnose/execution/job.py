@@ -25,7 +25,7 @@ class JobState(StrEnum):
 
 @dataclass(frozen=True)
 class Limits:
-    """``seconds``: wall clock from the start of the child; ``memory_bytes``: resident memory of its whole process tree."""
+    """``seconds``: wall clock from the start of the child; ``memory_bytes``: memory of its whole process tree."""
 
     seconds: float
     memory_bytes: int

@@ -9,6 +9,7 @@ import ctypes
 import functools
 import os
 import sys
+from pathlib import Path
 
 MS_RDONLY, MS_NOSUID, MS_NODEV, MS_NOEXEC = 0x1, 0x2, 0x4, 0x8
 MS_REMOUNT, MS_NOATIME, MS_NODIRATIME = 0x20, 0x400, 0x800
@@ -102,7 +103,7 @@ def drop_capabilities() -> None:
 def is_single_threaded() -> bool:
     """True when this process surely has one thread (fork copies only the calling one, with all locks as they are)."""
     try:
-        return len(os.listdir("/proc/self/task")) == 1
+        return len(list(Path("/proc/self/task").iterdir())) == 1
     except OSError:
         import psutil
 
@@ -110,5 +111,4 @@ def is_single_threaded() -> bool:
 
 
 def _write(path: str, text: str) -> None:
-    with open(path, "w", encoding="ascii") as file:  # noqa: PTH123
-        file.write(text)
+    Path(path).write_text(text, encoding="ascii")

@@ -1,12 +1,14 @@
 """The strongest protection: a mount namespace in which every writable file system is covered by an overlay.
 
-The process sees the whole machine as it is and may write wherever it could before, but what it writes goes into a bounded
-``tmpfs`` that vanishes with the process. This holds for native code and for subprocesses. Root needs nothing for it;
-others need unprivileged user namespaces and Linux 6.6 (a ``tmpfs`` with user attributes, which overlayfs keeps its marks in).
+The process sees the whole machine as it is and may write wherever it could before, but what it writes goes into a
+bounded ``tmpfs`` that vanishes with the process. This holds for native code and for subprocesses. Root needs nothing
+for it; others need unprivileged user namespaces and Linux 6.6 (a ``tmpfs`` with user attributes, which overlayfs keeps
+its marks in).
 """
 
 from __future__ import annotations
 
+import contextlib
 import os
 import stat
 from collections.abc import Sequence
@@ -15,13 +17,38 @@ from pathlib import Path
 
 from . import linux
 
-# Devices, processes, kernel objects and sockets are no files of the user's; they are passed through with all they contain ...
+# Devices, processes, kernel objects and sockets are no files of the user's; they are passed through with all they
+# contain ...
 _PASSED_THROUGH = ("/dev", "/proc", "/sys", "/run")
 # ... except for what may lie there after all: data sets in shared memory, removable media.
 _COVERED_NEVERTHELESS = ("/dev/shm", "/run/media", "/run/mount")
 _VIRTUAL_KINDS = frozenset(
-    "autofs binfmt_misc bpf cgroup cgroup2 configfs debugfs devpts devtmpfs efivarfs fusectl hugetlbfs mqueue nsfs proc"
-    " pstore ramfs rpc_pipefs securityfs selinuxfs sysfs tracefs fuse.gvfsd-fuse fuse.portal".split()
+    {
+        "autofs",
+        "binfmt_misc",
+        "bpf",
+        "cgroup",
+        "cgroup2",
+        "configfs",
+        "debugfs",
+        "devpts",
+        "devtmpfs",
+        "efivarfs",
+        "fusectl",
+        "hugetlbfs",
+        "mqueue",
+        "nsfs",
+        "proc",
+        "pstore",
+        "ramfs",
+        "rpc_pipefs",
+        "securityfs",
+        "selinuxfs",
+        "sysfs",
+        "tracefs",
+        "fuse.gvfsd-fuse",
+        "fuse.portal",
+    }
 )
 
 
@@ -52,8 +79,8 @@ def enter_overlay(layers: str, writable: str, trees: Sequence[str], size_bytes: 
     linux.mount("tmpfs", layers, "tmpfs", linux.MS_NOSUID | linux.MS_NODEV, f"size={size_bytes},mode=0700")
     trees = [path for path in trees if Path(path).is_dir()]
     if needs_user_namespace:
-        # To write below a directory, overlayfs copies it, with its owner; one that belongs to somebody else (say /data with
-        # /data/me in it) cannot be copied in a user namespace. A tree with a layer of its own needs no such copy.
+        # To write below a directory, overlayfs copies it, with its owner; one that belongs to somebody else (say /data
+        # with /data/me in it) cannot be copied in a user namespace. A tree with a layer of its own needs no such copy.
         mounts |= {path: _Mount(path, "tree", read_only=False) for path in trees if path not in mounts}
     assembly = _Assembly(layers, mounts, needs_user_namespace)
     assembly.check_attributes()
@@ -152,7 +179,8 @@ class _Assembly:
     def _assemble(self, path: str) -> None:
         """Build a directory out of its entries.
 
-        A user namespace may not look under mounts it inherited, so it cannot cover a directory that holds some as a whole.
+        A user namespace may not look under mounts it inherited, so it cannot cover a directory that holds some as a
+        whole.
         """
         self.count += 1
         directory = f"{self.layers}/{self.count}"
@@ -180,9 +208,7 @@ class _Assembly:
         keep = flags & (linux.MS_NOSUID | linux.MS_NODEV | linux.MS_NOEXEC | linux.MS_NOATIME | linux.MS_NODIRATIME)
         keep |= linux.MS_RELATIME if flags & 0x1000 else 0  # ST_RELATIME
         try:
-            linux.mount(
-                "none", self.target(path), None, linux.MS_BIND | linux.MS_REMOUNT | linux.MS_RDONLY | keep
-            )
+            linux.mount("none", self.target(path), None, linux.MS_BIND | linux.MS_REMOUNT | linux.MS_RDONLY | keep)
         except OSError:
             linux.unmount_lazily(self.target(path))
             raise
@@ -198,10 +224,8 @@ class _Assembly:
 
 
 def _take_owner(upper: Path, state: os.stat_result) -> None:
-    try:
+    with contextlib.suppress(OSError):  # an owner unknown to the user namespace; reading works all the same
         os.chown(upper, state.st_uid, state.st_gid)
-    except OSError:  # an owner unknown to the user namespace; reading works all the same
-        pass
 
 
 def _read_mounts() -> dict[str, _Mount]:
@@ -209,7 +233,9 @@ def _read_mounts() -> dict[str, _Mount]:
     for line in Path("/proc/self/mountinfo").read_text(encoding="utf-8", errors="surrogateescape").splitlines():
         left, _, right = line.partition(" - ")
         fields, kind_fields = left.split(" "), right.split(" ")
-        path = fields[4].encode("latin-1", "surrogateescape").decode("unicode_escape") if "\\" in fields[4] else fields[4]
+        path = (
+            fields[4].encode("latin-1", "surrogateescape").decode("unicode_escape") if "\\" in fields[4] else fields[4]
+        )
         options = f"{fields[5]},{kind_fields[2] if len(kind_fields) > 2 else ''}".split(",")
         mounts[path] = _Mount(path, kind_fields[0], "ro" in options)  # the last one listed at a path lies on top
     return mounts

@@ -1,7 +1,7 @@
 """Copy-on-write view of the file system: where a path really is read from, and where writes to it go.
 
-What is written lies in a *layer*, at the path it has in the real file system. What is removed is remembered; a removed path
-hides the real one, and all below it, until something new takes its place in the layer.
+What is written lies in a *layer*, at the path it has in the real file system. What is removed is remembered; a removed
+path hides the real one, and all below it, until something new takes its place in the layer.
 """
 
 from __future__ import annotations

@@ -21,9 +21,9 @@ def descendants(root: int) -> list[psutil.Process]:
 def resident_bytes(processes: list[psutil.Process], limit: int) -> int:
     """Memory of all ``processes`` together.
 
-    Resident sizes count shared pages once per process. That is exact for one and cheap for all; only where the sum is above
-    ``limit`` are the proportional sizes asked for, which is slower, so that workers forked from one parent are not
-    punished for what they share.
+    Resident sizes count shared pages once per process. That is exact for one and cheap for all; only where the sum is
+    above ``limit`` are the proportional sizes asked for, which is slower, so that workers forked from one parent are
+    not punished for what they share.
     """
     total = sum(_resident(process) for process in processes)
     if total > limit and len(processes) > 1:
@@ -93,13 +93,11 @@ def _resident(process: psutil.Process) -> int:
 
 
 def _proportional(process: psutil.Process) -> int | None:
+    """The process's share of memory: 0 when it is gone, None when the system does not tell."""
     try:
         text = Path(f"/proc/{process.pid}/smaps_rollup").read_text(encoding="ascii")
-    except FileNotFoundError:
+    except (FileNotFoundError, ProcessLookupError):
         return 0 if Path("/proc/self/smaps_rollup").exists() else None
     except OSError:
         return None
-    for line in text.splitlines():
-        if line.startswith("Pss:"):
-            return int(line.split()[1]) * 1024
-    return None
+    return sum(int(line.split()[1]) * 1024 for line in text.splitlines() if line.startswith("Pss:"))

@@ -6,20 +6,22 @@ code, subprocesses) is the matter of Landlock, and for the libraries that write 
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import functools
 import io
 import os
 import posix
 import stat
-import sys
 import tempfile
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from .path_map import PathMap, is_really_directory, really_exists, remove_tree, stop_using_directory_descriptors
 from .redirect_native import redirect_native_writers
+from .redirect_tensorflow import redirect_tensorflow
+from .replacing import Function, replace_everywhere
 
 _WRITING_FLAGS = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
 _TEMPORARY_FILE = getattr(os, "O_TMPFILE", 0)
@@ -29,8 +31,6 @@ _READERS |= {"listxattr": True, "pathconf": True}
 # Functions that change what is at a path and need its content there.
 _CHANGERS = ("chmod", "chown", "utime", "truncate", "setxattr", "removexattr", "chflags")
 _MAKERS = ("mkfifo", "mknod")
-
-Function = Callable[..., Any]
 
 
 def install_redirection(layer: Path, free: Iterable[str]) -> PathMap:
@@ -44,38 +44,35 @@ def install_redirection(layer: Path, free: Iterable[str]) -> PathMap:
             replaced[original] = _with_errors_as_the_script_knows(functools.wraps(original)(replacement))
     opened = functools.wraps(io.open)(functools.partial(_open, paths, io.open))
     replaced[io.open] = _with_errors_as_the_script_knows(opened)
-    _replace_everywhere(replaced)
+    replace_everywhere(replaced, leave=(posix,))
+    _replace_in_temporary_files(replaced)
     for name in ("supports_fd", "supports_dir_fd", "supports_follow_symlinks"):
         setattr(os, name, {replaced.get(function, function) for function in getattr(os, name)})
     redirect_native_writers(paths)
+    redirect_tensorflow(paths)
     return paths
 
 
-def _replace_everywhere(replaced: Mapping[Function, Function]) -> None:
-    """Put the new functions into every module that has one of the old, ``from os import remove`` included."""
-    by_identity = {id(original): replacement for original, replacement in replaced.items()}
-    for module in list(sys.modules.values()):
-        names = getattr(module, "__dict__", None)
-        if not isinstance(names, dict) or module is posix or names.get("__name__") == "nt":
-            continue
-        for name, value in list(names.items()):
-            if id(value) in by_identity:
-                names[name] = by_identity[id(value)]
-    # Temporary files remember the function that removes them as a default argument.
+def _replace_in_temporary_files(replaced: Mapping[Function, Function]) -> None:
+    """Temporary files remember the function that removes them as a default argument."""
     for function in vars(tempfile._TemporaryFileCloser).values():  # type: ignore[attr-defined]
         defaults = getattr(function, "__defaults__", None)
         if defaults:
-            function.__defaults__ = tuple(by_identity.get(id(value), value) for value in defaults)
+            function.__defaults__ = tuple(
+                replaced.get(value, value) if callable(value) else value for value in defaults
+            )
 
 
 def _replacements(paths: PathMap) -> dict[str, Function]:
     functions: dict[str, Function] = {}
+    present: dict[str, Function] = vars(posix)
     for name, follow in _READERS.items():
-        functions[name] = functools.partial(_read, paths, getattr(posix, name, None), follow)
-    for name in _CHANGERS:
-        functions[name] = functools.partial(_change, paths, getattr(posix, name, None))
-    for name in _MAKERS:
-        functions[name] = functools.partial(_make, paths, getattr(posix, name, None))
+        if name in present:
+            functions[name] = functools.partial(_read, paths, present[name], follow)
+    for names, redirected in ((_CHANGERS, _change), (_MAKERS, _make)):
+        for name in names:
+            if name in present:
+                functions[name] = functools.partial(redirected, paths, present[name])
     for name, function in _SINGLE.items():
         functions[name] = functools.partial(function, paths)
     return functions
@@ -116,10 +113,8 @@ def _rename_stream(stream: Any, name: Any) -> None:
     """Let ``file.name`` be what the script asked for."""
     raw = getattr(stream, "buffer", stream)
     raw = getattr(raw, "raw", raw)
-    try:
+    with contextlib.suppress(AttributeError):
         raw.name = os.fspath(name)
-    except AttributeError:
-        pass
 
 
 def _open_descriptor(paths: PathMap, path: Any, flags: int, mode: int = 0o777, *, dir_fd: int | None = None) -> int:
@@ -149,10 +144,14 @@ def _change(paths: PathMap, original: Function, path: Any, *arguments: Any, **ke
     if isinstance(path, int):
         return original(path, *arguments, **keywords)
     key = paths.key(path, keywords.pop("dir_fd", None), follow=keywords.get("follow_symlinks", True))
-    return original(paths.writable(key, keep_content=True) if paths.exists(key) else paths.real(key), *arguments, **keywords)
+    return original(
+        paths.writable(key, keep_content=True) if paths.exists(key) else paths.real(key), *arguments, **keywords
+    )
 
 
-def _make(paths: PathMap, original: Function, path: Any, *arguments: Any, dir_fd: int | None = None, **keywords: Any) -> Any:
+def _make(
+    paths: PathMap, original: Function, path: Any, *arguments: Any, dir_fd: int | None = None, **keywords: Any
+) -> Any:
     key = paths.key(path, dir_fd)
     if paths.exists(key):
         raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), path)

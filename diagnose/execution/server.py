@@ -1,8 +1,9 @@
 """The fork server: imports the frameworks once, then forks a supervisor and a child for each job.
 
-It never starts a thread nor TensorFlow's runtime, for a fork takes over only the calling thread. It talks to the client on
-the socket whose number is its first argument: requests come as lines of JSON, each with a socket on which the supervisor
-will answer; "hello" and "ready" go back. When the client's end closes, it ends everything and removes the scratch folder.
+It never starts a thread nor TensorFlow's runtime, for a fork takes over only the calling thread. It talks to the client
+on the socket whose number is its first argument: requests come as lines of JSON, each with a socket on which the
+supervisor will answer; "hello" and "ready" go back. When the client's end closes, it ends everything and removes the
+scratch folder.
 """
 
 from __future__ import annotations

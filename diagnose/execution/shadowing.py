@@ -12,9 +12,40 @@ from pathlib import Path
 
 # Loaded by the interpreter before it looks at any script, so that they win in a plain run too.
 _LOADED_BY_THE_INTERPRETER = frozenset(
-    "sys builtins os io abc codecs encodings site stat posix posixpath ntpath genericpath zipimport marshal time"
-    " _io _abc _codecs _collections_abc _frozen_importlib _frozen_importlib_external _imp _signal _sitebuiltins"
-    " _stat _thread _warnings _weakref importlib __main__ dlfix".split()
+    {
+        "sys",
+        "builtins",
+        "os",
+        "io",
+        "abc",
+        "codecs",
+        "encodings",
+        "site",
+        "stat",
+        "posix",
+        "posixpath",
+        "ntpath",
+        "genericpath",
+        "zipimport",
+        "marshal",
+        "time",
+        "_io",
+        "_abc",
+        "_codecs",
+        "_collections_abc",
+        "_frozen_importlib",
+        "_frozen_importlib_external",
+        "_imp",
+        "_signal",
+        "_sitebuiltins",
+        "_stat",
+        "_thread",
+        "_warnings",
+        "_weakref",
+        "importlib",
+        "__main__",
+        "dlfix",
+    }
 )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 from collections.abc import Collection, Mapping
 from pathlib import Path
@@ -56,10 +57,8 @@ def _sources(job: Job) -> list[bytes]:
     texts = list(job.overrides.values())
     directory = Path(job.script).parent
     paths = [Path(job.script)]
-    try:
+    with contextlib.suppress(OSError):
         paths += sorted(directory.glob("*.py"))[:_MOST_SOURCES]
-    except OSError:
-        pass
     for path in dict.fromkeys(paths):
         try:
             if str(path) not in job.overrides and path.stat().st_size <= _LARGEST_SOURCE:

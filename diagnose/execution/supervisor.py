@@ -6,6 +6,7 @@ output), only its own job suffers. It is the subreaper of the job, so it finds e
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import select
@@ -36,10 +37,8 @@ def supervise(request: JobRequest, channel: socket.socket) -> None:
     if sys.platform.startswith("linux"):
         linux.become_subreaper()
     outcome = _Supervisor(request, channel).run()
-    try:
+    with contextlib.suppress(OSError):  # nobody may be waiting for it any more
         channel.sendall(json.dumps(outcome).encode() + b"\n")
-    except OSError:  # nobody waits for it any more
-        pass
 
 
 class _Supervisor:
