@@ -165,7 +165,7 @@ def frozen_weights(subject: Subject) -> Iterator[Symptom]:
 
     Symptom: The model has parameters, and none of them is trainable; or the output layer is frozen.
     Why: ``trainable = False`` was set on more than was meant, or set before ``compile`` and not taken back.
-    Threshold and its source: Structural.
+    Threshold and its source: Structural; Keras's transfer learning guide on ``trainable`` and ``compile``.
     When not: A frozen base with a trainable head.
     """
     model, head = subject.fit.model, subject.head

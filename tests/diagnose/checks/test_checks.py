@@ -1,0 +1,469 @@
+"""Every check: traces that it must fire on, and healthy near misses that it must not."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+from dlfix.diagnose.checks import all_checks, run_checks
+from dlfix.diagnose.checks.subject import Subject
+from dlfix.diagnose.diagnosis import task_of
+from dlfix.diagnose.findings import ReferenceScores, Symptom
+from dlfix.diagnose.trace import DataSample, FitFacts, FitTrace, LayerFacts
+from traces import compiled, data, dense_layers, fit_trace, model, statistics, two_moons
+
+REFERENCE = ReferenceScores(0.0, 0.9, 0.95, "randomized trees", "accuracy", 100)
+GENERATOR = np.random.default_rng(0)
+X = GENERATOR.normal(size=(120, 4)).astype(np.float32)
+IDS = np.arange(120) % 3
+ONE_HOT = np.eye(3)[IDS]
+MULTI_HOT = (GENERATOR.random((120, 3)) > 0.5).astype(float)
+REAL = X @ np.array([1.0, -2.0, 0.5, 0.0])
+
+
+def run(fit: FitTrace, reference: ReferenceScores = REFERENCE) -> dict[str, list[Symptom]]:
+    found: dict[str, list[Symptom]] = {}
+    symptoms, outcomes = run_checks(Subject(fit, task_of(fit), reference))
+    assert not [outcome for outcome in outcomes if outcome.status == "failed"]
+    for symptom in symptoms:
+        found.setdefault(symptom.check, []).append(symptom)
+    return found
+
+
+def on(y: Any, last: tuple[int, str], loss: str, x: np.ndarray = X, **options: Any) -> FitTrace:
+    layers = dense_layers((16, "relu"), last, inputs=x.shape[-1])
+    return fit_trace(layers, compiled(loss, **options), x, np.asarray(y))
+
+
+def with_losses(*losses: float, **evaluation: Any) -> FitTrace:
+    fit = fit_trace(epoch_metrics={"loss": losses}, statistics=statistics(3, loss=losses, steps=range(len(losses))))
+    return replace(fit, evaluation={**fit.evaluation, **evaluation} if evaluation.get("skill", 0) is not None else {})
+
+
+def with_layer(index: int, values: dict[str, Any], activation: str = "relu", **fields: Any) -> FitTrace:
+    layers = dense_layers((16, activation), (16, activation), (1, "sigmoid"))
+    return fit_trace(layers, statistics=statistics(3, per_layer={index: values}), **fields)
+
+
+def with_evaluation(**changes: Any) -> FitTrace:
+    fit = fit_trace()
+    return replace(fit, evaluation={**fit.evaluation, **changes})
+
+
+def schedule(
+    batch: int, rows: int = 400, steps: int = 400, losses: tuple[float, ...] = (0.7, 0.5, 0.3, 0.2)
+) -> FitTrace:
+    x, y = two_moons(rows)
+    fit = fit_trace(x=x, y=y, epoch_metrics={"loss": losses})
+    ticks = (0, 1, 2, 4, 8, 16, steps - 1)
+    return replace(
+        fit,
+        fit=FitFacts(len(losses), batch, None, True),
+        statistics=statistics(3, ticks, loss=np.linspace(0.7, 0.2, steps)),
+    )
+
+
+def layered(*layers: LayerFacts, **changes: Any) -> FitTrace:
+    chain = []
+    for index, layer in enumerate(layers):
+        chain.append(
+            replace(
+                layer,
+                index=index,
+                inbound=(index - 1,) if index else (),
+                outbound=(index + 1,) if index + 1 < len(layers) else (),
+            )
+        )
+    return fit_trace(chain, statistics=statistics(len(chain)), **changes)
+
+
+def dense(units: int, activation: str = "relu", inputs: int = 16, **changes: Any) -> LayerFacts:
+    return replace(dense_layers((units, activation), inputs=inputs)[0], **changes)
+
+
+def other(class_name: str, units: int = 16, **changes: Any) -> LayerFacts:
+    return LayerFacts(0, class_name.lower(), class_name, units=units, input_shape=(None, units), **changes)
+
+
+def initial(deviation: float, index: int = 0) -> FitTrace:
+    layers = list(dense_layers((16, "relu"), (16, "relu"), (1, "sigmoid")))
+    layers[index] = replace(layers[index], initial={"kernel_std": deviation})
+    return fit_trace(layers)
+
+
+def unshuffled(shuffle: bool, order: Callable[[np.ndarray], np.ndarray] = np.sort, split: float = 0.0) -> FitTrace:
+    fit = on(order(IDS), (3, "softmax"), "sparse_categorical_crossentropy")
+    return replace(fit, fit=replace(fit.fit, shuffle=shuffle, validation_split=split))
+
+
+def validated(*losses: float) -> FitTrace:
+    return fit_trace(epoch_metrics={"loss": tuple(np.linspace(0.7, 0.1, len(losses))), "val_loss": losses})
+
+
+def scaled(y: np.ndarray, **options: Any) -> FitTrace:
+    return on(y, (1, "linear"), "mean_squared_error", **options)
+
+
+def nan_in(array: np.ndarray) -> np.ndarray:
+    broken = array.astype(float).copy()
+    broken[3] = np.nan
+    return broken
+
+
+def gradients(start: float, late: float) -> FitTrace:
+    fit = fit_trace(statistics=statistics(3, range(12)))
+    norms = np.concatenate([np.full(4, start), np.full(8, late)])
+    return replace(fit, statistics=replace(fit.statistics, gradient_norm=norms))
+
+
+def output_shape(shape: tuple[int | None, ...], labels: np.ndarray, loss: str) -> FitTrace:
+    fit = on(labels, (3, "softmax"), loss)
+    return replace(fit, model=replace(fit.model, output_shapes=(shape,)))
+
+
+def frozen(**fields: int) -> FitTrace:
+    fit = fit_trace()
+    return replace(fit, model=replace(fit.model, **fields))
+
+
+TABLE = [  # one row: id of the check, traces that show it, near misses that do not
+    ("nonfinite-loss", [with_losses(0.7, 0.6, math.nan)], [with_losses(0.7, 0.6, 0.5)]),
+    ("nonfinite-activation", [with_layer(1, {"activation_nonfinite": [0, 0, 0.1, 1, 1, 1]})], [fit_trace()]),
+    ("nonfinite-gradient", [with_layer(1, {"gradient_nonfinite": [0, 0, 0.1, 1, 1, 1]})], [fit_trace()]),
+    ("nonfinite-weight", [with_layer(1, {"weight_nonfinite": [0, 0, 0, 1, 1, 1]})], [fit_trace()]),
+    ("exploding-loss", [with_losses(0.7, 5, 90, 3000)], [with_losses(5000, 200, 3, 1), with_losses(0.7, 0.9, 2, 3)]),
+    ("negative-loss", [with_losses(0.7, -3, -90)], [with_losses(0.7, 0.1, -1e-4)]),
+    (
+        "flat-loss",
+        [with_losses(*[0.6931] * 8, skill=0.0)],
+        [with_losses(*[0.2] * 8, skill=0.0), with_losses(*[0.6931] * 8, skill=0.9), with_losses(0.7, 0.6, 0.5, 0.4)],
+    ),
+    ("trivial-loss", [with_losses(0.8, 0.7, 0.695)], [with_losses(0.8, 0.7, 0.6)]),
+    (
+        "oscillating-loss",
+        [with_losses(*[0.7, 0.2] * 6)],
+        [with_losses(*np.linspace(0.7, 0.1, 12)), with_losses(*[0.002, 0.001] * 6), with_losses(0.7, 0.2, 0.7, 0.2)],
+    ),
+    ("unconverged-loss", [with_losses(1, 0.8, 0.6, 0.5, 0.4)], [with_losses(1, 0.5, 0.4, 0.39, 0.389, 0.388)]),
+    (
+        "dying-relu",
+        [with_layer(1, {"dead_fraction": [0.1, 0.2, 0.9, 1, 1, 1]})],
+        [with_layer(1, {"dead_fraction": [0.1, 0.2, 0.9, 0.9, 1, 0.5]}), with_layer(1, {"dead_fraction": 0.6})],
+    ),
+    (
+        "saturated-activation",
+        [with_layer(0, {"saturated_fraction": 0.9}, "tanh")],
+        [with_layer(0, {"saturated_fraction": 0.4}, "tanh"), with_layer(2, {"saturated_fraction": 0.95}, "tanh")],
+    ),
+    (
+        "constant-prediction",
+        [with_evaluation(constant=True, prediction_std=0.0)],
+        [with_evaluation(constant=False), with_evaluation(prediction_std=1e-3)],
+    ),
+    (
+        "vanishing-gradient",
+        [with_layer(0, {"gradient_norm": 1e-5}, "sigmoid")],
+        [with_layer(0, {"gradient_norm": 1e-2}, "sigmoid")],
+    ),
+    ("exploding-gradient", [gradients(0.5, 400.0)], [gradients(0.5, 4.0), gradients(400.0, 0.5), gradients(1e-4, 0.5)]),
+    (
+        "oversized-updates",
+        [fit_trace(statistics=statistics(3, per_layer={index: {"update_norm": 1.5} for index in range(3)}))],
+        [fit_trace(), fit_trace(statistics=statistics(3, per_layer={0: {"update_norm": 1.5}}))],
+    ),
+    (
+        "undersized-updates",
+        [fit_trace(statistics=statistics(3, per_layer={index: {"update_norm": 1e-5} for index in range(3)}))],
+        [fit_trace()],
+    ),
+    ("too-few-updates", [schedule(32, steps=26)], [schedule(32, steps=900)]),
+    (
+        "single-unit-softmax",
+        [on(IDS % 2, (1, "softmax"), "binary_crossentropy")],
+        [on(ONE_HOT, (3, "softmax"), "categorical_crossentropy"), on(IDS % 2, (1, "sigmoid"), "binary_crossentropy")],
+    ),
+    (
+        "unreachable-targets",
+        [
+            on(REAL, (1, "sigmoid"), "mean_squared_error"),
+            on(REAL, (1, "relu"), "mean_squared_error"),
+            on(REAL, (1, "tanh"), "mean_squared_error"),
+        ],
+        [
+            on(np.exp(REAL), (1, "relu"), "mean_squared_error"),
+            on(1 / (1 + np.exp(-REAL)), (1, "sigmoid"), "mean_squared_error"),
+            on(np.tanh(REAL), (1, "tanh"), "mean_squared_error"),
+            on(REAL, (1, "linear"), "mean_squared_error"),
+            on(np.where(np.arange(120) == 5, -0.01, np.exp(REAL)), (1, "relu"), "mean_squared_error"),
+        ],
+    ),
+    (
+        "unsuitable-output-activation",
+        [
+            on(IDS % 2, (1, "linear"), "binary_crossentropy"),
+            on(IDS, (3, "linear"), "sparse_categorical_crossentropy"),
+            on(ONE_HOT, (3, "relu"), "categorical_crossentropy"),
+            on(ONE_HOT, (3, "relu"), "categorical_crossentropy", from_logits=True),
+        ],
+        [
+            on(IDS % 2, (1, "linear"), "binary_crossentropy", from_logits=True),
+            on(IDS, (3, "linear"), "sparse_categorical_crossentropy", from_logits=True),
+            on(IDS % 2, (1, "sigmoid"), "binary_crossentropy"),
+            on(REAL, (1, "linear"), "mean_squared_error"),
+        ],
+    ),
+    (
+        "exclusive-multilabel-output",
+        [on(MULTI_HOT, (3, "softmax"), "binary_crossentropy"), on(MULTI_HOT, (3, "softmax"), "mean_squared_error")],
+        [on(MULTI_HOT, (3, "sigmoid"), "binary_crossentropy"), on(ONE_HOT, (3, "softmax"), "categorical_crossentropy")],
+    ),
+    (
+        "mixed-output-activation",
+        [
+            on(ONE_HOT, (3, "sigmoid"), "categorical_crossentropy"),
+            on(ONE_HOT, (3, "softmax"), "binary_crossentropy"),
+            on(IDS, (3, "softmax"), "sparse_categorical_crossentropy", from_logits=True),
+            on(IDS % 2, (1, "sigmoid"), "binary_crossentropy", from_logits=True),
+        ],
+        [
+            on(ONE_HOT, (3, "softmax"), "categorical_crossentropy"),
+            on(ONE_HOT, (3, "sigmoid"), "binary_crossentropy"),
+            on(MULTI_HOT, (3, "sigmoid"), "binary_crossentropy"),
+        ],
+    ),
+    (
+        "mismatched-output-units",
+        [
+            on(IDS, (1, "sigmoid"), "binary_crossentropy"),
+            on(IDS, (2, "softmax"), "sparse_categorical_crossentropy"),
+            on(ONE_HOT, (2, "softmax"), "categorical_crossentropy"),
+            on(REAL, (3, "linear"), "mean_squared_error"),
+            on(np.stack([REAL, -REAL], 1), (1, "linear"), "mean_squared_error"),
+        ],
+        [
+            on(IDS, (3, "softmax"), "sparse_categorical_crossentropy"),
+            on(IDS, (5, "softmax"), "sparse_categorical_crossentropy"),
+            on(IDS % 2, (2, "softmax"), "sparse_categorical_crossentropy"),
+            on(REAL[:, None], (1, "linear"), "mean_squared_error"),
+            on(np.stack([REAL, -REAL], 1), (2, "linear"), "mean_squared_error"),
+        ],
+    ),
+    (
+        "mismatched-output-shape",
+        [output_shape((None, 8, 3), ONE_HOT, "categorical_crossentropy")],
+        [
+            output_shape((None, 3), ONE_HOT, "categorical_crossentropy"),
+            output_shape((None, 3), IDS, "sparse_categorical_crossentropy"),
+            output_shape((None, 1, 1, 3), ONE_HOT, "categorical_crossentropy"),
+        ],
+    ),
+    (
+        "mismatched-loss",
+        [
+            on(REAL, (1, "sigmoid"), "binary_crossentropy"),
+            on(REAL, (1, "linear"), "sparse_categorical_crossentropy"),
+            on(IDS % 2, (1, "sigmoid"), "categorical_crossentropy"),
+            on(IDS, (3, "softmax"), "categorical_crossentropy"),
+            on(ONE_HOT, (3, "softmax"), "sparse_categorical_crossentropy"),
+            on(IDS % 2, (1, "sigmoid"), "mean_absolute_error"),
+            on(IDS, (3, "softmax"), "mean_squared_error"),
+            on(IDS, (3, "linear"), "hinge"),
+            on(REAL, (1, "linear"), "poisson"),
+        ],
+        [
+            on(1 / (1 + np.exp(-REAL)), (1, "sigmoid"), "binary_crossentropy"),
+            on(IDS % 2, (1, "sigmoid"), "binary_crossentropy"),
+            on(IDS % 2, (2, "softmax"), "sparse_categorical_crossentropy"),
+            on(ONE_HOT, (3, "softmax"), "categorical_crossentropy"),
+            on(MULTI_HOT, (3, "sigmoid"), "binary_crossentropy"),
+            on(IDS % 2 * 2 - 1, (1, "tanh"), "hinge"),
+            on(REAL, (1, "linear"), "mean_absolute_error"),
+            on(np.exp(REAL), (1, "exponential"), "poisson"),
+        ],
+    ),
+    ("nonfinite-labels", [scaled(nan_in(REAL))], [scaled(REAL)]),
+    (
+        "out-of-range-labels",
+        [
+            on(IDS + 1, (3, "softmax"), "sparse_categorical_crossentropy"),
+            on(IDS - 1, (3, "softmax"), "sparse_categorical_crossentropy"),
+            on(IDS % 2 * 2 - 1, (1, "sigmoid"), "binary_crossentropy"),
+            on(IDS, (1, "sigmoid"), "binary_crossentropy"),
+        ],
+        [
+            on(IDS, (3, "softmax"), "sparse_categorical_crossentropy"),
+            on(IDS + 1, (4, "softmax"), "sparse_categorical_crossentropy"),
+            on(IDS % 2 * 2 - 1, (1, "tanh"), "hinge"),
+        ],
+    ),
+    (
+        "scaled-class-labels",
+        [on(IDS / 255, (3, "softmax"), "sparse_categorical_crossentropy")],
+        [on(IDS / 2, (1, "linear"), "mean_squared_error"), on(IDS, (3, "softmax"), "sparse_categorical_crossentropy")],
+    ),
+    (
+        "single-class-labels",
+        [on(np.ones(120), (1, "sigmoid"), "binary_crossentropy")],
+        [on(IDS % 2, (1, "sigmoid"), "binary_crossentropy")],
+    ),
+    (
+        "imbalanced-classes",
+        [on(np.arange(120) < 5, (1, "sigmoid"), "binary_crossentropy")],
+        [on(np.arange(120) < 30, (1, "sigmoid"), "binary_crossentropy")],
+    ),
+    (
+        "sorted-labels",
+        [unshuffled(False), unshuffled(True, split=0.2)],
+        [unshuffled(True), unshuffled(False, GENERATOR.permutation), unshuffled(True, GENERATOR.permutation, 0.2)],
+    ),
+    ("unlearnable-labels", [], [fit_trace()]),
+    (
+        "nonfinite-inputs",
+        [on(IDS % 2, (1, "sigmoid"), "binary_crossentropy", nan_in(X))],
+        [on(IDS % 2, (1, "sigmoid"), "binary_crossentropy")],
+    ),
+    (
+        "unscaled-inputs",
+        [
+            on(IDS % 2, (1, "sigmoid"), "binary_crossentropy", X * 200),
+            on(IDS % 2, (1, "sigmoid"), "binary_crossentropy", X * 0.1 + 5),
+            on(IDS % 2, (1, "sigmoid"), "binary_crossentropy", X * 0.01),
+        ],
+        [
+            on(IDS % 2, (1, "sigmoid"), "binary_crossentropy"),
+            on(IDS % 2, (1, "sigmoid"), "binary_crossentropy", np.abs(X) * 2.5 + 0.1),
+            layered(other("Normalization"), dense(16), dense(1, "sigmoid"), x=X * 200, y=IDS % 2),
+            layered(other("BatchNormalization"), dense(16), dense(1, "sigmoid"), x=X * 200, y=IDS % 2),
+            layered(other("Embedding"), dense(16), dense(1, "sigmoid"), x=np.round(X**2 * 200), y=IDS % 2),
+            on(IDS % 2, (1, "sigmoid"), "binary_crossentropy", np.eye(200)[:120]),
+        ],
+    ),
+    (
+        "unscaled-targets",
+        [scaled(REAL * 100 + 5000), scaled(REAL + 200)],
+        [scaled(REAL), on(IDS * 50, (1, "linear"), "sparse_categorical_crossentropy")],
+    ),
+    (
+        "missing-nonlinearity",
+        [
+            layered(dense(16, "linear"), dense(16, "linear"), dense(1, "sigmoid")),
+            layered(dense(16, "relu"), dense(16, "linear"), dense(1, "sigmoid")),
+            layered(dense(16, "linear"), other("Dropout", config={"rate": 0.1}), dense(1, "sigmoid")),
+        ],
+        [
+            fit_trace(),
+            layered(dense(16, "linear"), other("Activation", activation="relu"), dense(1, "sigmoid")),
+            layered(
+                dense(16, "linear"),
+                other("BatchNormalization"),
+                other("Activation", activation="relu"),
+                dense(1, "sigmoid"),
+            ),
+            layered(dense(16, "linear"), other("MultiHeadAttention", parameters=100), dense(1, "sigmoid")),
+            layered(dense(16, "linear"), other("Add"), dense(1, "sigmoid")),
+            layered(dense(64), dense(8, "linear", inputs=64), dense(64), dense(64, "sigmoid")),
+            layered(dense(1, "linear")),
+        ],
+    ),
+    (
+        "excessive-dropout",
+        [
+            layered(dense(64), other("Dropout", 64, config={"rate": 0.8}), dense(1, "sigmoid")),
+            layered(dense(20), other("Dropout", 20, config={"rate": 0.5}), dense(1, "sigmoid")),
+        ],
+        [
+            layered(dense(512), other("Dropout", 512, config={"rate": 0.5}), dense(1, "sigmoid")),
+            layered(dense(20), other("Dropout", 20, config={"rate": 0.2}), dense(1, "sigmoid")),
+        ],
+    ),
+    ("symmetric-weights", [initial(0.0)], [initial(0.3), initial(0.0, index=2)]),
+    ("unsuitable-initial-weights", [initial(5.0), initial(0.01)], [initial(0.32), initial(0.6)]),
+    ("frozen-weights", [frozen(trainable_parameters=0)], [fit_trace(), frozen(trainable_parameters=17)]),
+    ("below-reference", [with_evaluation(skill=0.3, rows=100)], [with_evaluation(skill=0.86, rows=100)]),
+    ("trivial-skill", [with_evaluation(skill=0.0)], [with_evaluation(skill=0.2)]),
+    (
+        "overfitting",
+        [validated(0.7, 0.5, 0.4, 0.5, 0.6, 0.8, 1.0)],
+        [validated(0.7, 0.5, 0.4, 0.39, 0.38, 0.4, 0.41)],
+    ),
+    (
+        "noisy-batches",
+        [schedule(1, losses=(0.7, 0.8, 0.6, 0.7, 0.6))],
+        [schedule(1), schedule(32, losses=(0.7, 0.8, 0.6, 0.7, 0.6))],
+    ),
+    ("oversized-batch", [schedule(400)], [schedule(32), schedule(64, rows=64)]),
+]
+
+
+@pytest.mark.parametrize(
+    ("identifier", "fit"),
+    [pytest.param(name, fit, id=f"{name}-{i}") for name, yes, _ in TABLE for i, fit in enumerate(yes)],
+)
+def test_fires(identifier: str, fit: FitTrace) -> None:
+    assert identifier in run(fit)
+
+
+@pytest.mark.parametrize(
+    ("identifier", "fit"),
+    [pytest.param(name, fit, id=f"{name}-{i}") for name, _, no in TABLE for i, fit in enumerate(no)],
+)
+def test_stays_silent_on_near_misses(identifier: str, fit: FitTrace) -> None:
+    assert identifier not in run(fit)
+
+
+def test_every_check_has_a_row() -> None:
+    assert sorted(check.id for check in all_checks()) == sorted(name for name, _, _ in TABLE)
+
+
+def test_a_healthy_trace_shows_nothing_at_all() -> None:
+    assert set(run(schedule(16, steps=900, losses=(0.7, 0.3, 0.2, 0.2, 0.199)))) == set()
+
+
+def test_unlearnable_labels() -> None:
+    nothing = ReferenceScores(0.0, 0.0, 0.01, "linear", "accuracy", 200)
+    assert "unlearnable-labels" in run(with_evaluation(skill=0.0), nothing)
+    assert "unlearnable-labels" not in run(with_evaluation(skill=0.4), nothing)
+
+
+def test_a_regression_that_hardly_varies_is_constant() -> None:
+    fit = scaled(REAL)
+    spread = {**fit.evaluation, "metric": "r2", "prediction_std": 0.001 * float(REAL.std())}
+    assert "constant-prediction" in run(replace(fit, evaluation=spread))
+    assert "constant-prediction" not in run(replace(fit, evaluation={**spread, "prediction_std": 0.3}))
+
+
+def test_large_first_steps_count_as_oversized() -> None:
+    killed = {index: {"update_norm": [15.0, 0.4, 0.1, 0.0, 0.0, 0.0]} for index in range(3)}
+    symptom = run(fit_trace(statistics=statistics(3, per_layer=killed)))["oversized-updates"][0]
+    assert symptom.value == pytest.approx(3.0)
+    assert symptom.details["at_start"]
+
+
+def test_the_first_broken_layer_is_named() -> None:
+    table = {1: {"activation_nonfinite": [0, 0, 0, 1, 1, 1]}, 2: {"activation_nonfinite": [0, 0, 0, 1, 1, 1]}}
+    symptom = run(fit_trace(statistics=statistics(3, per_layer=table)))["nonfinite-activation"][0]
+    assert symptom.layer is not None
+    assert (symptom.layer.index, symptom.epoch) == (1, 1)
+
+
+def test_custom_losses_are_not_judged_by_their_name() -> None:
+    fit = on(REAL, (1, "sigmoid"), "binary_crossentropy")
+    own = replace(fit.compile, losses=(replace(fit.compile.losses[0], is_custom=True),))
+    assert "mismatched-loss" not in run(replace(fit, compile=own))
+
+
+def test_class_weights_make_the_trivial_loss_unknown() -> None:
+    fit = with_losses(0.8, 0.7, 0.695)
+    assert "trivial-loss" not in run(replace(fit, data=replace(fit.data, has_class_weight=True)))
+
+
+def test_images_with_their_own_channels_are_measured_as_a_whole() -> None:
+    pictures = GENERATOR.integers(0, 256, (60, 8, 8, 3)).astype(np.float32)
+    fit = fit_trace(model_layers := dense_layers((8, "relu"), (1, "sigmoid")), x=pictures, y=IDS[:60] % 2)
+    assert "unscaled-inputs" in run(fit)
+    small = replace(fit, data=data(pictures / 255, IDS[:60] % 2), model=model(model_layers))
+    assert "unscaled-inputs" not in run(replace(small, sample=DataSample((pictures / 255,), (IDS[:60] % 2,))))
