@@ -166,11 +166,13 @@ def _plan(uses: Sequence[Use]) -> _Plan | None:
     if any(use.file is not file for use in uses):
         return None
     sources: list[_Source] = []
+    targets: list[_Source] = []
     for use in uses:
-        found = _sources(use)
-        if found is None:
+        found, labels = _sources(use, use.x), _sources(use, use.y)
+        if found is None or labels is None:
             return None
         sources += found
+        targets += labels
     train = sources[0]
     home = function_around(file, train.statement)
     if train.name is None or sum(source.use is train.use for source in sources) != 1:
@@ -179,9 +181,11 @@ def _plan(uses: Sequence[Use]) -> _Plan | None:
     early, rest = _early(file, sources, home, first_use)
     if train not in early:
         return None
-    anchor = _anchor(file, early, first_use, home)
+    # Targets may be computed from the inputs, so they are to be complete as well before the inputs change.
+    known_targets, _ = _early(file, targets, home, first_use)
+    anchor = _anchor(file, [*early, *known_targets], first_use)
     names = {source.name.value for source in early if source.name is not None}
-    if anchor is None or _shared_with_targets(file, uses, names, anchor):
+    if anchor is None or _shared_with_targets(file, targets, names, anchor):
         return None
     late, inline = _after(file, rest, names, anchor, home)
     if late is None:
@@ -189,13 +193,13 @@ def _plan(uses: Sequence[Use]) -> _Plan | None:
     return file, anchor, early, late, inline
 
 
-def _sources(use: Use) -> list[_Source] | None:
-    """Where a use's input comes from; a parameter is followed to what the callers pass. None if that is not possible."""
+def _sources(use: Use, value: cst.BaseExpression | None) -> list[_Source] | None:
+    """Where an array comes from; a parameter is followed to what the callers pass. None if that is not possible."""
     file = use.file
-    if use.x is None:
+    if value is None:
         return []
     found: list[_Source] = []
-    pending: list[tuple[cst.BaseExpression, cst.CSTNode, int]] = [(use.x, use.call, 0)]
+    pending: list[tuple[cst.BaseExpression, cst.CSTNode, int]] = [(value, use.call, 0)]
     while pending:
         expression, at, depth = pending.pop()
         name = base_name(expression)
@@ -214,6 +218,12 @@ def _sources(use: Use) -> list[_Source] | None:
                 return None
             pending.append((passed, call, depth + 1))
     return found
+
+
+def came_from(use: Use, value: cst.BaseExpression, test: Callable[[SourceFile, cst.BaseExpression], bool]) -> bool:
+    """Tell whether an array passes a test of its expression, after following parameters to what callers pass."""
+    sources = _sources(use, value)
+    return any(test(use.file, source.expression) for source in sources or ())
 
 
 def definitions(file: SourceFile, name: str, at: cst.CSTNode) -> list[cst.CSTNode]:
@@ -267,17 +277,15 @@ def _blocks(file: SourceFile, node: cst.CSTNode) -> list[tuple[cst.CSTNode, cst.
     return found[::-1]
 
 
-def _anchor(
-    file: SourceFile, early: Sequence[_Source], first_use: cst.CSTNode, home: cst.FunctionDef | None
-) -> cst.CSTNode | None:
+def _anchor(file: SourceFile, early: Sequence[_Source], first_use: cst.CSTNode) -> cst.CSTNode | None:
     """The statement behind which all early names are bound and the model is not yet trained."""
     wanted = [_definition(file, source) for source in early]
     statements = [statement for statement in wanted if statement is not None]
     chains = [_blocks(file, statement) for statement in statements]
     use_chain = _blocks(file, first_use)
     depth = 0
-    while all(len(chain) > depth and chain[depth][0] is use_chain[depth][0] for chain in chains) and depth < len(
-        use_chain
+    while depth < len(use_chain) and all(
+        len(chain) > depth and chain[depth][0] is use_chain[depth][0] for chain in chains
     ):
         depth += 1
     depth -= 1
@@ -291,16 +299,16 @@ def _anchor(
     return last if isinstance(last, cst.BaseCompoundStatement) and not isinstance(last, cst.FunctionDef) else None
 
 
-def _shared_with_targets(file: SourceFile, uses: Sequence[Use], names: set[str], anchor: cst.CSTNode) -> bool:
+def _shared_with_targets(file: SourceFile, targets: Sequence[_Source], names: set[str], anchor: cst.CSTNode) -> bool:
     """Tell whether a name holds targets too (``data[:, 8]``), or targets are taken from it later."""
-    for use in uses:
-        if use.y is None or (use.x is not None and use.x.deep_equals(use.y)):
-            continue
-        read = names_in(use.y)
+    for target in targets:
+        if target.use.x is not None and target.use.x.deep_equals(target.expression):
+            continue  # an autoencoder: the target is the input, scaled like it
+        read = names_in(target.expression)
         if read & names:
             return True
         for name in read:
-            for statement in definitions(file, name, use.y):
+            for statement in definitions(file, name, target.expression):
                 value = _right_side(statement)
                 if value is not None and file.start(statement) > file.start(anchor) and names_in(value) & names:
                     return True

@@ -7,14 +7,14 @@ import libcst as cst
 from ..patch import Applicability
 from .base import Draft, Edit, Parameter
 from .calls import add_keyword, callee_name, find_argument
-from .data_flow import Transform, last_value, transform_inputs
+from .data_flow import Transform, came_from, last_value, transform_inputs
 from .data_uses import Use, base_name, find_uses
 from .errors import AlreadySo, EditNotApplicable
 from .fresh import fresh_name
 from .imports import Imports, spell_numpy
 from .layers import insert_new
 from .sources import SourceFile
-from .spelling import insert_before, literal, small_statement, spell
+from .spelling import insert_before, literal, quote_of, small_statement, spell
 from .structure import find_place
 
 _LAYER_NAME = "input_normalization"
@@ -52,7 +52,7 @@ def _standardize(draft: Draft) -> None:
     uses = _array_uses(draft)
     train = uses[0]
     assert train.x is not None
-    if _is_standardized(train.file, train.x):
+    if came_from(train, train.x, _is_standardized):
         raise AlreadySo(f"the inputs are already standardized at {train.file.place(train.x)}")
     scaler = Imports(train.file, train.call).find_exact("sklearn.preprocessing.StandardScaler")
     flat = len(_input_shape(draft)) == 2
@@ -130,14 +130,16 @@ def _divide(draft: Draft) -> None:
     uses = _array_uses(draft)
     train = uses[0]
     assert train.x is not None
-    if _is_divided(train.file, train.x, divisor):
+    if came_from(train, train.x, lambda file, node: _is_divided(file, node, divisor)):
         raise AlreadySo(f"the inputs are already divided by {divisor:g}")
     integers = bool(draft.fit.data.inputs) and draft.fit.data.inputs[0].dtype.startswith(("int", "uint"))
     number = spell(divisor)
-    kind = spell("float32")
+    kind = spell("float32", quote_of(train.file))
 
     def divided(text: str) -> str:
-        if integers and not text.startswith("["):
+        if text.startswith("["):  # a list cannot be divided; an array of it can
+            text = f"{spell_numpy(draft, train.file, train.call)}.array({text})"
+        elif integers:
             return f"{text}.astype({kind}) / {number}"
         return f"{text} / {number}"
 
@@ -167,7 +169,7 @@ def _divide_dataset(draft: Draft, divisor: float) -> None:
             tensorflow = Imports(use.file, use.call).find("tensorflow")
             if tensorflow is None:
                 raise EditNotApplicable("the dataset holds whole numbers and TensorFlow is not imported to cast them")
-            cast = f"{tensorflow}.cast(x, {spell('float32')})"
+            cast = f"{tensorflow}.cast(x, {spell('float32', quote_of(use.file))})"
         if use.role == "predict" and text not in labelled:
             raise EditNotApplicable(
                 f"{use.file.place(use.call)}: it is not known whether {text} yields targets as well"
@@ -238,7 +240,7 @@ def _adapt(draft: Draft) -> None:
         raise EditNotApplicable("the model has several inputs")
     elif Imports(file, fit).find("pandas") is not None:  # adapt takes arrays, not frames
         data = f"{spell_numpy(draft, file, fit)}.asarray({data})"
-    line = f"{model}.get_layer({spell(_LAYER_NAME)}).adapt({data})"
+    line = f"{model}.get_layer({spell(_LAYER_NAME, quote_of(file))}).adapt({data})"
     draft.record(file, fit, "", line)
     insert_before(draft, file, small_statement(file, fit), [line])
 

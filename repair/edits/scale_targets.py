@@ -11,7 +11,7 @@ import libcst as cst
 from ..patch import Applicability
 from .base import Draft, Edit, Parameter
 from .calls import callee_name
-from .data_flow import Transform, last_value, require_visible, wrap_uses
+from .data_flow import Transform, came_from, last_value, require_visible, wrap_uses
 from .data_uses import Use, base_name, find_uses
 from .errors import AlreadySo, EditNotApplicable
 from .fresh import fresh_name
@@ -29,7 +29,7 @@ def _scale_targets(draft: Draft) -> None:
     train = uses[0]
     if train.y is None:
         raise EditNotApplicable(f"{train.file.place(train.call)}: fit gets no targets")
-    if _is_scaled(train.file, train.y):
+    if came_from(train, train.y, _is_scaled):
         raise AlreadySo(f"the targets are already scaled at {train.file.place(train.y)}")
     require_visible(uses)
     mean, std = fresh_name(train.file, "y_mean"), fresh_name(train.file, "y_std")

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import difflib
+from functools import lru_cache
+from pathlib import Path
 from typing import Any
 
 import pytest
 from facts_from_source import fit_from_source
 
+from dlfix.repair.edits.sources import SourceFile
 from dlfix.repair.patch import EditContext, EditRequest, Patch
 from dlfix.repair.patching import EditNotApplicable, SourceFiles, make_patch
 
@@ -19,9 +22,16 @@ def request(edit: str, text: Texts, layer: int | None = None, facts: dict[str, A
     return EditRequest(edit, parameters, EditContext(fit, layer, "train.py"))
 
 
+@lru_cache(maxsize=200)
+def parsed(path: str, text: str) -> SourceFile:
+    """Parse each text of the tests once."""
+    return SourceFile(path, text.encode())
+
+
 def patch_of(edit: str, text: Texts, layer: int | None = None, facts: dict[str, Any] | None = None, /, **parameters: Any) -> Patch:
     texts = {"train.py": text} if isinstance(text, str) else text
-    return make_patch([request(edit, text, layer, facts, **parameters)], SourceFiles.from_texts(texts), title="t")
+    files = [parsed(path, content) for path, content in texts.items()]
+    return make_patch([request(edit, text, layer, facts, **parameters)], SourceFiles(Path(), files), title="t")
 
 
 def changed(edit: str, text: Texts, layer: int | None = None, facts: dict[str, Any] | None = None, /, **parameters: Any) -> str:
