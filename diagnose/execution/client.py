@@ -275,7 +275,7 @@ class _Server:
             self._process.kill()
             self._process.wait()
         self._channel.close()
-        shutil.rmtree(self.scratch, onerror=_make_removable)
+        _remove_scratch(self.scratch)
 
     def _wait_for(self, name: str) -> dict[str, Any]:
         with self._arrived:
@@ -311,15 +311,20 @@ def _job_scratch(parent: Path, number: int) -> Iterator[Path]:
     try:
         yield scratch
     finally:
-        shutil.rmtree(scratch, onerror=_make_removable)
+        _remove_scratch(scratch)
 
 
-def _make_removable(function: Any, path: str, _error: object) -> None:
-    """Scripts may leave directories that even their owner may not write to."""
-    with contextlib.suppress(OSError):
-        Path(path).parent.chmod(0o700)
-        Path(path).chmod(0o700)
-        function(path)
+def _remove_scratch(directory: Path) -> None:
+    """Remove a folder of ours; scripts may leave directories in it that even their owner may not write to."""
+    if not directory.exists():
+        return
+    try:
+        shutil.rmtree(directory)
+    except OSError:
+        for inner, _, _ in os.walk(directory):  # goes from the top downwards and does not follow links
+            with contextlib.suppress(OSError):
+                Path(inner).chmod(0o700)
+        shutil.rmtree(directory, ignore_errors=True)
 
 
 def _default_scratch_bytes() -> int:

@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -123,7 +128,9 @@ def test_files_are_as_before(protected: Executor, run: Run, project: Path, sourc
         pytest.importorskip("h5py")
     (project / "train.py").write_bytes(source.encode())
     before = picture(project.parent)
-    outcome = protected.run(make_job(project / "train.py", project, project.parent.parent / f"{project.parent.name}-out"))
+    outcome = protected.run(
+        make_job(project / "train.py", project, project.parent.parent / f"{project.parent.name}-out")
+    )
     assert outcome.state is JobState.COMPLETED, log_of(outcome)
     assert picture(project.parent) == before
 
@@ -132,7 +139,10 @@ def test_data_is_read_by_relative_path_and_through_links(protected: Executor, ru
     (project.parent / "store").mkdir()
     (project.parent / "store" / "big.csv").write_text("from the store", encoding="utf-8")
     (project / "linked").symlink_to(project.parent / "store")
-    outcome = run("print(open('data/train.csv').read(), open('linked/big.csv').read(), open('../store/big.csv').read())", protected)
+    outcome = run(
+        "print(open('data/train.csv').read(), open('linked/big.csv').read(), open('../store/big.csv').read())",
+        protected,
+    )
     assert log_of(outcome) == "a,b\n1,2\n from the store from the store\n"
 
 
@@ -148,7 +158,10 @@ def test_writes_through_a_link_to_a_directory(protected: Executor, run: Run, pro
 def test_output_is_really_written(protected: Executor, run: Run, project: Path, tmp_path: Path) -> None:
     inside = project / ".dlfix" / "runs" / "1"  # the usual place: within what is protected
     script = project / "train.py"
-    script.write_text("import os, json\nos.makedirs(job_output := os.environ['OUT'] + '/deep'); open(job_output + '/r', 'w').write('1')\n", encoding="utf-8")
+    script.write_text(
+        "import os, json\nos.makedirs(job_output := os.environ['OUT'] + '/deep'); open(job_output + '/r', 'w').write('1')\n",
+        encoding="utf-8",
+    )
     outcome = protected.run(make_job(script, project, inside, environment={"OUT": str(inside)}))
     assert outcome.state is JobState.COMPLETED, log_of(outcome)
     assert (inside / "deep" / "r").read_text(encoding="utf-8") == "1"
@@ -158,11 +171,14 @@ def test_subprocesses_cannot_harm(protected: Executor, run: Run, project: Path) 
     if protected.isolation == "redirect":
         pytest.skip("without the kernel's help subprocesses are free")
     before = picture(project / "data")
-    outcome = run("""
+    outcome = run(
+        """
 import subprocess, sys
 print(subprocess.call('echo new > model.bin; rm data/train.csv; echo x > data/new; cat model.bin', shell=True))
 subprocess.call([sys.executable, '-c', "open('model.bin', 'w').write('python')"])
-""", protected)
+""",
+        protected,
+    )
     assert outcome.state is JobState.COMPLETED
     assert (project / "model.bin").read_bytes() == b"precious"
     assert picture(project / "data") == before
@@ -209,9 +225,78 @@ def test_scratch_within_the_project(run: Run, project: Path) -> None:
     assert list((project / ".dlfix").iterdir()) == []
 
 
+def test_unwritable_leftovers_are_removed_and_nothing_else_is_touched(run: Run, tmp_path: Path) -> None:
+    scratch = tmp_path / "scratch"
+    scratch.mkdir(mode=0o755)
+    before = scratch.stat().st_mode
+    for kind in KINDS:
+        with Executor(preload=(), scratch=scratch, isolation=kind) as executor:
+            source = "import os, tempfile; os.makedirs('deep/er'); os.chmod('deep', 0o500); os.chmod(tempfile.mkdtemp(), 0)"
+            assert run(source, executor).state is JobState.COMPLETED
+        assert list(scratch.iterdir()) == []
+        assert scratch.stat().st_mode == before
+
+
 def test_strongest_is_chosen(executor: Executor) -> None:
     assert executor.isolation in list(Isolation)
     assert find_project_root(Path(__file__)).name
+
+
+_AS_SOMEBODY = """
+import sys
+from pathlib import Path
+from dlfix.diagnose.execution import Executor, Job, Limits
+root = Path(sys.argv[1])
+with Executor(preload=(), scratch=root / "scratch", isolation="overlay") as executor:
+    outcome = executor.run(Job("dlfix.diagnose.execution.plain:run", str(root / "mine" / "train.py"), str(root / "mine"),
+        str(root / "mine" / "out"), Limits(20, 1 << 30)))
+    print(outcome.state, outcome.reason, outcome.log.read_text(), sep="|", end="")
+"""
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can become somebody else")
+def test_overlay_without_being_root() -> None:
+    """In a user namespace, with a project in a directory that belongs to somebody else."""
+    root = Path(tempfile.mkdtemp(prefix="dlfix-test-"))
+    somebody = 65534
+    try:
+        root.chmod(0o755)
+        for name in ("mine", "mine/out", "scratch"):
+            (root / name).mkdir()
+        (root / "mine" / "model.bin").write_bytes(b"precious")
+        source = HARMLESS["remove tree and remake"].replace("data", "folder").replace("shutil.rmtree", "os.rmdir")
+        checks = "open('model.bin', 'w').write('n'); print(os.getuid(), open('model.bin').read(), os.getcwd())\n"
+        (root / "mine" / "train.py").write_text(
+            "import os, subprocess\nos.mkdir('folder')\n"
+            + source
+            + "\n"
+            + checks
+            + "subprocess.run('echo s > model.bin; rm train.py; touch /tmp/dlfix-must-not-exist', shell=True)\n",
+            encoding="utf-8",
+        )
+        for path in (root / "mine", root / "scratch", *(root / "mine").rglob("*")):
+            os.chown(path, somebody, somebody)
+        before = {name: content for name, content in picture(root / "mine").items() if "/out" not in name}
+        command = [sys.executable, "-c", _AS_SOMEBODY, str(root)]
+        done = subprocess.run(
+            command,
+            user=somebody,
+            group=somebody,
+            extra_groups=[],
+            capture_output=True,
+            text=True,
+            check=False,
+            cwd=root,
+        )
+        if "not possible here" in done.stderr or "Permission denied" in done.stderr:
+            pytest.skip(done.stderr.strip().splitlines()[-1])
+        assert done.stdout == f"completed||{somebody} n {root}/mine\n", done.stderr
+        after = {name: content for name, content in picture(root / "mine").items() if "/out" not in name}
+        assert after == before
+        assert not Path("/tmp/dlfix-must-not-exist").exists()
+        assert list((root / "scratch").iterdir()) == []
+    finally:
+        shutil.rmtree(root)
 
 
 @pytest.mark.slow
@@ -221,7 +306,9 @@ def test_everything_tensorflow_writes(project: Path, tmp_path: Path) -> None:
     before = picture(project)
     for start, kind in (("fork", "overlay"), ("spawn", "redirect+landlock")):
         with Executor(start, isolation=kind) as executor:
-            outcome = executor.run(make_job(project / "train.py", project, tmp_path / "out", seconds=120.0, memory=4 << 30))
+            outcome = executor.run(
+                make_job(project / "train.py", project, tmp_path / "out", seconds=120.0, memory=4 << 30)
+            )
         assert outcome.state is JobState.COMPLETED, log_of(outcome)[-3000:]
         assert log_of(outcome).endswith("all there\n")
         assert picture(project) == before

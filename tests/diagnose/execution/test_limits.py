@@ -38,7 +38,10 @@ def _alive(mark: str) -> list[psutil.Process]:
         ("import os, signal; os.kill(os.getpid(), signal.SIGKILL)", "killed by signal 9 (SIGKILL)"),
         ("import ctypes; ctypes.string_at(0)", "killed by signal 11 (SIGSEGV)"),
         ("import os; os.abort()", "killed by signal 6 (SIGABRT)"),
-        ("import os; os.fork() and os._exit(0); os.setsid(); import time; time.sleep(60)", "ended itself with exit code 0"),
+        (
+            "import os; os.fork() and os._exit(0); os.setsid(); import time; time.sleep(60)",
+            "ended itself with exit code 0",
+        ),
     ],
     ids=["exit-0", "exit-7", "kills-itself", "segfault", "abort", "daemon"],
 )
@@ -57,7 +60,7 @@ def test_sudden_ends(run: Run, source: str, reason: str) -> None:
         "sum(range(10**14))",  # a loop in C: no signal handler of Python's runs
         "import signal, time\nfor n in (2, 15, 1, 14): signal.signal(n, signal.SIG_IGN)\nwhile True: time.sleep(1)",
         "import signal, time\nsignal.signal(15, lambda *a: time.sleep(60))\ntime.sleep(60)",
-        "import atexit, time; atexit.register(time.sleep, 60); raise SystemExit(4)" "\n" * 2 + "#",
+        "import atexit, time; atexit.register(time.sleep, 60); raise SystemExit(4)\n" * 2 + "#",
         "import subprocess; subprocess.run(['sleep', '60'])",
         "import os, time\nfor _ in range(3): os.fork()\nos.setsid() if os.getpid() != os.getsid(0) else 0\ntime.sleep(60)",
     ],
@@ -127,7 +130,9 @@ def test_closed_descriptors_do_not_matter(run: Run) -> None:
 
 def test_gigabyte_of_output(run: Run) -> None:
     begin = time.monotonic()
-    outcome = run("import os\nprint('first')\nblock = b'x' * (1 << 20)\nfor _ in range(1024): os.write(1, block)\nprint('last')")
+    outcome = run(
+        "import os\nprint('first')\nblock = b'x' * (1 << 20)\nfor _ in range(1024): os.write(1, block)\nprint('last')"
+    )
     assert outcome.state is JobState.COMPLETED
     assert time.monotonic() - begin < 15
     log = log_of(outcome)
@@ -147,7 +152,9 @@ def test_capture_keeps_everything_below_the_cap(tmp_path: Path) -> None:
 
 
 def test_script_that_deletes_itself_and_moves(run: Run, project: Path) -> None:
-    outcome = run("import os, shutil\nos.remove(__file__); shutil.rmtree('data'); os.chdir('/'); print(os.path.exists(__file__))")
+    outcome = run(
+        "import os, shutil\nos.remove(__file__); shutil.rmtree('data'); os.chdir('/'); print(os.path.exists(__file__))"
+    )
     assert (outcome.state, log_of(outcome)) == (JobState.COMPLETED, "False\n")
     assert (project / "train.py").exists() and (project / "data").exists()
 
@@ -168,7 +175,9 @@ def test_several_at_once(executor: Executor, project: Path, tmp_path: Path) -> N
 
 
 def test_cancel_all_is_quick(project: Path, tmp_path: Path) -> None:
-    (project / "train.py").write_text("import signal, time\nsignal.signal(15, signal.SIG_IGN)\ntime.sleep(60)", encoding="utf-8")
+    (project / "train.py").write_text(
+        "import signal, time\nsignal.signal(15, signal.SIG_IGN)\ntime.sleep(60)", encoding="utf-8"
+    )
     with Executor(preload=()) as executor:
         futures = [executor.submit(make_job(project / "train.py", project, tmp_path / f"out{n}")) for n in range(3)]
         time.sleep(0.7)
@@ -232,7 +241,11 @@ def test_futures_come_from_threads_too(executor: Executor, project: Path, tmp_pa
     (project / "train.py").write_text("print(1)", encoding="utf-8")
     states: list[JobState] = []
     threads = [
-        threading.Thread(target=lambda n=n: states.append(executor.run(make_job(project / "train.py", project, tmp_path / str(n))).state))
+        threading.Thread(
+            target=lambda n=n: states.append(
+                executor.run(make_job(project / "train.py", project, tmp_path / str(n))).state
+            )
+        )
         for n in range(4)
     ]
     for thread in threads:

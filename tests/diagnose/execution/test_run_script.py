@@ -76,7 +76,9 @@ def test_encodings(run: Run, source: bytes) -> None:
 def test_modules_of_the_user_win_over_loaded_ones(run: Run, project: Path) -> None:
     for name in ("repair", "utils", "json", "child", "psutil"):
         (project / f"{name}.py").write_text("MINE = True\n", encoding="utf-8")
-    outcome = run("import repair, utils, json, child, psutil\nprint(repair.MINE, utils.MINE, json.MINE, child.MINE, psutil.MINE)")
+    outcome = run(
+        "import repair, utils, json, child, psutil\nprint(repair.MINE, utils.MINE, json.MINE, child.MINE, psutil.MINE)"
+    )
     assert log_of(outcome) == "True True True True True\n"
 
 
@@ -88,7 +90,9 @@ def test_sources_are_replaced_in_memory(run: Run, project: Path) -> None:
     (project / "helper.py").write_text("VALUE = 'old'\n", encoding="utf-8")
     subprocess.run([sys.executable, "-m", "compileall", "-q", str(project)], check=True)  # stale compiled files
     overrides = {
-        str(project / "train.py"): b"import helper, package, inspect\nprint(helper.VALUE, package.VALUE)\nhelper.fail()",
+        str(
+            project / "train.py"
+        ): b"import helper, package, inspect\nprint(helper.VALUE, package.VALUE)\nhelper.fail()",
         str(project / "helper.py"): b"VALUE = 'new'\ndef fail():\n    raise ValueError('from the patched line')\n",
         str(package / "inner.py"): b"VALUE = 'newer'\n",
     }
@@ -125,7 +129,10 @@ def test_ends(run: Run, source: str, state: JobState, code: int, reason: str) ->
 
 def test_traceback_in_the_log_begins_in_the_script(run: Run, project: Path) -> None:
     outcome = run("def f():\n    return 1 / 0\nf()\n")
-    assert log_of(outcome).splitlines()[:2] == ["Traceback (most recent call last):", f'  File "{project}/train.py", line 3, in <module>']
+    assert log_of(outcome).splitlines()[:2] == [
+        "Traceback (most recent call last):",
+        f'  File "{project}/train.py", line 3, in <module>',
+    ]
     assert "dlfix" not in log_of(outcome)
 
 

@@ -1,0 +1,77 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from dlfix.diagnose.execution import Executor, Job
+from dlfix.diagnose.execution.start_method import reason_for_cold_start, variables_set_by_source
+from tests.diagnose.execution.conftest import Run, log_of, make_job
+
+
+@pytest.fixture
+def job(project: Path, tmp_path: Path) -> Job:
+    (project / "train.py").write_text("print('x')", encoding="utf-8")
+    return make_job(project / "train.py", project, tmp_path / "out")
+
+
+@pytest.mark.parametrize(
+    ("source", "found"),
+    [
+        ("import os\nos.environ['KERAS_BACKEND'] = 'jax'\nimport keras", {"KERAS_BACKEND": "jax"}),
+        ('os.environ.setdefault("TF_USE_LEGACY_KERAS", "1")', {"TF_USE_LEGACY_KERAS": "1"}),
+        ("os.putenv('KERAS_BACKEND',\n    'torch')", {"KERAS_BACKEND": "torch"}),
+        ("os.environ.update({'TF_ENABLE_ONEDNN_OPTS': '0'})", {"TF_ENABLE_ONEDNN_OPTS": "0"}),
+        ("if os.environ['KERAS_BACKEND'] == 'jax': pass", {}),
+        ("os.environ['TF_CPP_MIN_LOG_LEVEL'] = '3'", {}),
+    ],
+)
+def test_variables_in_the_source(job: Job, source: str, found: dict[str, str]) -> None:
+    Path(job.script).write_text(source, encoding="utf-8")
+    assert variables_set_by_source(job) == found
+
+
+def test_variables_in_the_patched_source_and_beside(job: Job) -> None:
+    beside = Path(job.script).with_name("settings.py")
+    beside.write_text("os.environ['KERAS_BACKEND'] = 'jax'", encoding="utf-8")
+    assert variables_set_by_source(job) == {"KERAS_BACKEND": "jax"}
+
+
+@pytest.mark.parametrize(
+    ("environment", "preset", "cold"),
+    [
+        ({"HOME": "/x", "CUDA_VISIBLE_DEVICES": "1"}, {}, False),
+        ({}, {"KERAS_BACKEND": "tensorflow", "TF_USE_LEGACY_KERAS": "0"}, False),
+        ({}, {"KERAS_BACKEND": "jax"}, True),
+        ({"TF_USE_LEGACY_KERAS": "1"}, {}, True),
+        ({"LD_PRELOAD": "/lib/x.so"}, {}, True),
+        ({"PYTHONPATH": "/somewhere"}, {}, True),
+        ({"TF_CPP_MIN_LOG_LEVEL": "3"}, {}, False),
+    ],
+)
+def test_what_must_hold_before_the_imports(
+    job: Job, environment: dict[str, str], preset: dict[str, str], cold: bool
+) -> None:
+    assert bool(reason_for_cold_start(job, environment, {}, preset, ())) == cold
+
+
+def test_the_same_environment_as_the_server_is_no_reason(job: Job) -> None:
+    assert reason_for_cold_start(job, {"KERAS_BACKEND": "jax"}, {"KERAS_BACKEND": "jax"}, {}, ()) == ""
+
+
+def test_a_module_that_would_have_shadowed_a_loaded_one(job: Job) -> None:
+    Path(job.script).with_name("yaml.py").touch()
+    assert "called yaml" in reason_for_cold_start(job, {}, {}, {}, {"yaml", "numpy"})
+    assert reason_for_cold_start(job, {}, {}, {}, {"numpy"}) == ""
+
+
+def test_variable_set_by_the_script_holds_before_the_agent(run: Run) -> None:
+    with Executor(preload=("wave",)) as executor:
+        look = "import os, sys; print('wave' in sys.modules, os.environ.get('KERAS_BACKEND'))\n"
+        assert log_of(run(look, executor)) == "True None\n"
+        assert log_of(run(look + "os.environ['KERAS_BACKEND'] = 'jax'", executor)) == "False jax\n"
+
+
+def test_unknown_start_is_refused() -> None:
+    with pytest.raises(ValueError, match="start must be"):
+        Executor("thread")
