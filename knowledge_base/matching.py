@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -91,9 +91,7 @@ def match_with_notes(
     Raises:
         ValueError: ``select`` or ``ignore`` names a rule that does not exist.
     """
-    for rule_id in (*select, *ignore):
-        if rule_id not in knowledge.by_id:
-            raise ValueError(f"there is no rule {rule_id}{did_you_mean(rule_id, knowledge.by_id)}")
+    _require_known(knowledge, (*select, *ignore))
     matches: list[RuleMatch] = []
     disabled: dict[str, str] = {}
     for index, fault in enumerate(diagnosis.faults):
@@ -113,6 +111,12 @@ def match_with_notes(
                 matches.append(found)
     kept = [m for m in matches if m.rule.id not in disabled]
     return Matching(tuple(sorted(kept, key=_order)), tuple(disabled.values()))
+
+
+def _require_known(knowledge: KnowledgeBase, rule_ids: Iterable[str]) -> None:
+    for rule_id in rule_ids:
+        if rule_id not in knowledge.by_id:
+            raise ValueError(f"there is no rule {rule_id}{did_you_mean(rule_id, knowledge.by_id)}")
 
 
 def match_rule(rule: Rule, model: ModelFacts, fault: Fault, index: int, facts: Mapping[str, Any]) -> RuleMatch | None:

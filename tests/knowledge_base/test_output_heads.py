@@ -8,11 +8,10 @@ from typing import Any
 
 import numpy as np
 import pytest
-from traces import compiled, dense_layers, fit_trace, trace
-
 from dlfix.diagnose.findings import Diagnosis, Fault, LayerReference, ReferenceScores
 from dlfix.diagnose.task import infer_task
 from dlfix.knowledge_base import KnowledgeBase, RuleMatch, match
+from traces import compiled, dense_layers, fit_trace, trace
 
 ROWS = 120
 _IDS = np.arange(ROWS) % 4
