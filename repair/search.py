@@ -39,6 +39,8 @@ SHORTEST = 1 / 16
 EXPLORE_SHARE = 0.6
 #: Single patches looked at before the search may stop early, whatever it found.
 ENOUGH_ALTERNATIVES = 8
+#: Compositions that are looked at before each next step; all pairs of six patches.
+MOST_EXTENSIONS = 15
 #: Patches, besides the leader, whose effect is proven by repeats when time allows.
 PROVEN_ALTERNATIVES = 4
 #: Extra seeds for a leader whose interval does not decide yet.
@@ -282,18 +284,35 @@ class _Search:
     # Composing and minimizing -----------------------------------------------------------------------------------------
 
     def _compose(self, leader: Candidate) -> Candidate:
-        """Add one more part at a time, the one that gains most, until none gains beyond noise."""
+        """Add what gains most until nothing gains beyond noise: one part at a time, two where no single one does."""
         contenders = self.contenders
         self.message = "combining what helped"
         while len(leader.parts) < MOST_PARTS and not contenders.reached(leader):
-            wider = [contenders.composed([*leader.parts, *one.parts]) for one in contenders.partners(leader)]
-            fresh = [one for one in wider if one is not None][: max(6, 2 * self.pool.jobs)]
-            self._run_more(fresh)
-            better = contenders.best(fresh)
+            begin = leader.parts if leader in contenders.promising() else ()
+            partners = contenders.partners(leader)
+            better = self._extended(begin, [one.parts for one in partners]) if begin else None
+            if better is None or not contenders.beats(better, leader):
+                # Faults may hide each other so that only two changes together show anything at all.
+                pairs = combinations(partners if begin else contenders.singles, 2)
+                better = self._extended(begin, [(*one.parts, *other.parts) for one, other in pairs])
             if better is None or not contenders.beats(better, leader):
                 break
             leader = better
         return leader
+
+    def _extended(self, begin: tuple[Patch, ...], additions: Sequence[tuple[Patch, ...]]) -> Candidate | None:
+        """The best of these parts with one of the additions each, as far as they were or can be tried."""
+        wider: list[Candidate] = []
+        for addition in additions:
+            composed = (
+                self.contenders.composed([*begin, *addition]) if len(begin) + len(addition) <= MOST_PARTS else None
+            )
+            if composed is not None:
+                wider.append(composed)
+            if len(wider) == MOST_EXTENSIONS:
+                break
+        self._run_more(wider)
+        return self.contenders.best(wider)
 
     def _minimize(self, leader: Candidate) -> Candidate:
         """Drop parts as long as the rest is as good."""

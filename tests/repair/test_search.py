@@ -1,0 +1,203 @@
+"""The search on simulated trials: what it finds, in what order it asks, and that it keeps to its time."""
+
+from __future__ import annotations
+
+import pytest
+from dlfix.diagnose.findings import ReferenceScores
+from dlfix.repair.patch import TrialState, Verdict
+from dlfix.repair.search import SearchSettings, search
+from dlfix.repair.trials.pool import Schedule
+from trial_fakes import FakeRunner, compose, patch
+
+REFERENCE = ReferenceScores(0.0, 0.9, 0.9, "trees", "accuracy", 10_000)
+PATCHES = [
+    patch(name, support=support) for name, support in [("a", 0.9), ("b", 0.8), ("c", 0.3), ("d", 0.2), ("e", 0.1)]
+]
+
+
+def run(runner, *, seconds=1000.0, patches=PATCHES, schedule=None, reference=REFERENCE, **settings):
+    schedule = schedule or Schedule(10, runner.fit_seconds, runner.other_seconds)
+    return search(
+        patches,
+        runner=runner,
+        compose=settings.pop("compose", compose),
+        settings=SearchSettings(seconds=seconds, jobs=runner.jobs, schedule=schedule, **settings),
+        reference=reference,
+        clock=runner.clock,
+        progress=settings.pop("progress", lambda event: None),
+    )
+
+
+def one_fault(answer):
+    return lambda parts, seed: 0.9 if answer in parts else 0.1
+
+
+def test_a_single_fault():
+    outcome = run(FakeRunner(one_fault("b")))
+    best = outcome.suggestions[0]
+    assert (best.patch.key, best.verdict) == ("b", Verdict.FIXED)
+    assert len(best.patched_skill) == 3
+    assert best.interval is not None
+    assert len(outcome.baseline) == 3
+
+
+def test_what_does_nothing_is_not_shown_as_help():
+    outcome = run(FakeRunner(lambda parts, seed: 0.1))
+    assert {one.verdict for one in outcome.suggestions} == {Verdict.NO_CHANGE}
+
+
+@pytest.mark.parametrize("needed", [{"a", "b"}, {"c", "e"}, {"a", "c", "d"}])
+def test_faults_that_hide_each_other(needed):
+    """No part helps by itself; pairs help a little when three are needed, as in real programs."""
+
+    def skill(parts, seed):
+        missing = len(needed - parts)
+        return 0.9 if not missing else 0.4 if missing == 1 and len(needed) == 3 else 0.1
+
+    outcome = run(FakeRunner(skill))
+    best = outcome.suggestions[0]
+    assert set(best.patch.key.split("+")) == needed
+    assert best.verdict is Verdict.FIXED
+
+
+def test_edits_that_do_not_help_are_dropped():
+    runner = FakeRunner(lambda parts, seed: 0.9 if {"a", "b"} <= parts else 0.1)
+    patches = [patch(name, support=0.9) for name in "abcd"]
+    assert run(runner, patches=patches).suggestions[0].patch.key == "a+b"
+
+
+def test_the_time_is_kept_and_the_leader_proven():
+    runner = FakeRunner(one_fault("b"), fit_seconds=9.0, jobs=2)
+    outcome = run(runner, seconds=60.0)
+    assert runner.now <= 60.0
+    assert outcome.suggestions[0].patch.key == "b"
+    assert outcome.suggestions[0].verdict is Verdict.FIXED
+
+
+def test_no_trial_may_outlive_the_deadline():
+    runner = FakeRunner(one_fault("b"), fit_seconds=9.0)
+    starts = []
+    original = runner.submit
+
+    def submit(request, seconds):
+        starts.append((runner.now, seconds))
+        return original(request, seconds)
+
+    runner.submit = submit
+    run(runner, seconds=100.0)
+    assert all(start + seconds <= 100.0 + 1e-6 for start, seconds in starts)
+
+
+def test_long_schedules_start_short_and_end_long():
+    runner = FakeRunner(one_fault("e"), fit_seconds=100.0)
+    outcome = run(runner, seconds=1500.0, patches=[patch(f"p{i}", support=0.5) for i in range(11)] + PATCHES[-1:])
+    fractions = [request.fraction for request in runner.requests]
+    assert fractions[0] < 0.5
+    assert max(fractions) > fractions[0]
+    assert runner.now <= 1500.0
+    assert outcome.suggestions[0].patch.key == "e"
+    assert outcome.suggestions[0].verdict is Verdict.FIXED
+    assert any(trial.state is TrialState.PRUNED for trial in outcome.trials)
+    assert {trial.fraction for trial in outcome.baseline} == {max(fractions)}
+
+
+def test_schedules_longer_than_the_budget_are_cut_for_all_alike():
+    runner = FakeRunner(one_fault("a"), fit_seconds=1000.0)
+    outcome = run(runner, seconds=300.0)
+    assert runner.now <= 300.0
+    assert outcome.suggestions[0].verdict is Verdict.FIXED
+    assert any("epochs" in note for note in outcome.notes)
+
+
+def test_fewer_epochs_on_request():
+    runner = FakeRunner(one_fault("a"))
+    run(runner, most_epochs=5)
+    assert {request.fraction for request in runner.requests} == {0.5}
+
+
+def test_the_budget_is_not_burned_once_nothing_can_be_gained():
+    patches = [patch(f"p{i}", support=0.9 if i == 0 else 0.1) for i in range(60)]
+    runner = FakeRunner(one_fault("p0"))
+    outcome = run(runner, patches=patches, seconds=1000.0)
+    assert outcome.suggestions[0].verdict is Verdict.FIXED
+    assert len(runner.requests) < 30
+
+
+def test_every_end_of_a_trial_is_a_result():
+    ends = {"a": TrialState.CRASHED, "b": TrialState.DIVERGED, "c": TrialState.TIMED_OUT, "d": 0.9}
+
+    def skill(parts, seed):
+        return next(
+            (ends[part] for part in sorted(parts) if part in ends and part != "d"), 0.9 if "d" in parts else 0.1
+        )
+
+    outcome = run(FakeRunner(skill))
+    verdicts = {one.patch.key: one.verdict for one in outcome.suggestions}
+    assert verdicts["d"] is Verdict.FIXED
+    assert [verdicts[name] for name in "abc"] == [Verdict.FAILED] * 3
+
+
+def test_patches_that_conflict_are_not_combined():
+    def conflicting(patches):
+        raise ValueError("overlap")
+
+    outcome = run(FakeRunner(one_fault("b")), compose=conflicting)
+    assert outcome.suggestions[0].patch.key == "b"
+    assert all("+" not in one.patch.key for one in outcome.suggestions)
+
+
+def test_an_interrupt_returns_what_was_finished():
+    runner = FakeRunner(one_fault("a"), interrupt_after=4)
+    outcome = run(runner)
+    assert outcome.interrupted
+    assert runner.cancelled
+    assert len(outcome.trials) == 4
+    assert outcome.suggestions
+
+
+def test_the_same_seed_gives_the_same_ranking():
+    def noisy(parts, seed):
+        return 0.1 + 0.2 * (hash_of(parts, seed) % 100) / 100
+
+    def hash_of(parts, seed):
+        return sum(ord(letter) * 37 for letter in "".join(sorted(parts))) + seed * 17
+
+    keys = [[one.patch.key for one in run(FakeRunner(noisy, jobs=jobs)).suggestions] for jobs in (2, 2)]
+    assert keys[0] == keys[1]
+
+
+def test_baseline_and_patch_share_seeds():
+    runner = FakeRunner(one_fault("a"))
+    run(runner, seed=7, repeats=4)
+    seeds = {key: {r.seed for r in runner.requests if r.key == key} for key in (None, "a")}
+    assert seeds[None] == seeds["a"] == {7, 8, 9, 10}
+
+
+def test_an_open_question_gets_more_seeds():
+    gains = {0: 0.9, 1: 0.25, 2: 0.5}
+    runner = FakeRunner(lambda parts, seed: gains.get(seed, 0.55) if "a" in parts else 0.1)
+    outcome = run(runner, patches=PATCHES[:1])
+    assert len(outcome.suggestions[0].patched_skill) > 3
+
+
+def test_no_patches():
+    outcome = run(FakeRunner(one_fault("a")), patches=[])
+    assert outcome.suggestions == ()
+    assert outcome.baseline
+
+
+def test_progress_tells_how_far_and_what_is_best():
+    events = []
+    runner = FakeRunner(one_fault("b"))
+    search(
+        PATCHES,
+        runner=runner,
+        compose=compose,
+        settings=SearchSettings(1000.0),
+        reference=REFERENCE,
+        progress=events.append,
+        clock=runner.clock,
+    )
+    assert [event.done for event in events] == list(range(1, len(runner.requests) + 1))
+    assert all(event.total >= event.done for event in events)
+    assert events[-1].best_title == "b"
