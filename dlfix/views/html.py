@@ -30,19 +30,25 @@ BYTES_AT_MOST = 1_000_000
 
 @dataclass(frozen=True)
 class Detail:
-    """How much of the long things a report holds. ``island``: the result document itself is embedded."""
+    """How much of the long things a report holds.
+
+    Attributes:
+        layer_rows: Rows in each table of layers.
+        island: Whether the result document itself is embedded.
+    """
 
     curve_points: int
     spark_points: int
     diff_lines: int
+    layer_rows: int
     island: bool
 
 
 _DETAILS = (
-    Detail(curve_points=150, spark_points=40, diff_lines=400, island=True),
-    Detail(curve_points=150, spark_points=30, diff_lines=400, island=False),
-    Detail(curve_points=60, spark_points=16, diff_lines=120, island=False),
-    Detail(curve_points=30, spark_points=8, diff_lines=24, island=False),
+    Detail(curve_points=150, spark_points=40, diff_lines=400, layer_rows=1000, island=True),
+    Detail(curve_points=150, spark_points=30, diff_lines=400, layer_rows=500, island=False),
+    Detail(curve_points=60, spark_points=16, diff_lines=120, layer_rows=60, island=False),
+    Detail(curve_points=30, spark_points=8, diff_lines=24, layer_rows=12, island=False),
 )
 
 _WORDS_FOR = {"None": "not set", "True": "yes", "False": "no"}
@@ -107,7 +113,7 @@ def _page(result: Result, detail: Detail) -> dict[str, Any]:
         "error": result.error or result.exception,
         "traceback": _tail(result.exception.traceback if result.exception else ""),
         "baseline_strip": strips.baseline(),
-        "model": model_section(result, detail.spark_points),
+        "model": model_section(result, detail.spark_points, detail.layer_rows),
         "training": training_charts(result, detail.curve_points),
         "faults": [{"fault": fault, "subject": wording.subject(fault)} for fault in result.faults],
         "checks": _check_groups(result),

@@ -65,6 +65,7 @@ class Block:
     first: int
     last: int
     rows: tuple[LayerRow, ...]
+    left_out: int
 
 
 @dataclass(frozen=True)
@@ -74,10 +75,11 @@ class ModelSection:
     faulty: tuple[LayerResult, ...]
     captions: tuple[tuple[str, str, str], ...]
     rows: tuple[LayerRow, ...]
+    left_out: int
     blocks: tuple[Block, ...]
 
 
-def model_section(result: Result, spark_points: int) -> ModelSection | None:
+def model_section(result: Result, spark_points: int, layer_rows: int) -> ModelSection | None:
     """Everything the template needs to draw the model; None when there is none."""
     if result.model is None or not result.model.layers:
         return None
@@ -97,7 +99,7 @@ def model_section(result: Result, spark_points: int) -> ModelSection | None:
         )
 
     def rows(chosen: Sequence[LayerResult]) -> tuple[LayerRow, ...]:
-        return tuple(LayerRow(layer, _kind(layer), _shape(layer), sparks(layer)) for layer in chosen)
+        return tuple(LayerRow(layer, _kind(layer), _shape(layer), sparks(layer)) for layer in chosen[:layer_rows])
 
     single = [layer for box in picture.boxes if not box.node.is_folded for layer in box.node.layers]
     return ModelSection(
@@ -106,12 +108,14 @@ def model_section(result: Result, spark_points: int) -> ModelSection | None:
         faulty=tuple(layer for layer in layers if layer.faults),
         captions=tuple((entry.caption, entry.name, _scale_words(scales[entry])) for entry in shown),
         rows=rows(single),
+        left_out=max(0, len(single) - layer_rows),
         blocks=tuple(
             Block(
-                f"{graph.block_name(node)}: {' → '.join(graph.block_members(node))}",
-                node.layers[0].index,
-                node.layers[-1].index,
-                rows(node.layers),
+                name=f"{graph.block_name(node)}: {' → '.join(graph.block_members(node))}",
+                first=node.layers[0].index,
+                last=node.layers[-1].index,
+                rows=rows(node.layers),
+                left_out=max(0, len(node.layers) - layer_rows),
             )
             for node in picture.folded
         ),

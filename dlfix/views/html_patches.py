@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
 
 from ..result import Location, Result, SuggestionResult, SymptomResult, TrialResult
 from . import charts, wording
-from .diffs import DiffLine, parse_diff
+from .diffs import DiffLine, FileDiff, parse_diff
 
 _CHARTS_SHOWN = 3
 
@@ -169,14 +170,18 @@ def shown_diff(suggestion: SuggestionResult, limit: int) -> ShownDiff | None:
         return ShownDiff((), "\n".join(lines[:limit]), max(0, len(lines) - limit), command)
     shown, left, total = [], limit, 0
     for file in files:
-        lines_of_file = [
-            line for hunk in file.hunks for line in (ShownLine("hunk", hunk.header), *map(_shown, hunk.lines))
-        ]
-        total += len(lines_of_file)
         if left > 0:
-            shown.append(ShownFile(file.path, tuple(lines_of_file[:left])))
-        left -= len(lines_of_file)
+            shown.append(ShownFile(file.path, tuple(islice(_shown_lines(file), left))))
+        lines_of_file = sum(len(hunk.lines) + 1 for hunk in file.hunks)
+        total += lines_of_file
+        left -= lines_of_file
     return ShownDiff(tuple(shown), "", max(0, total - limit), command)
+
+
+def _shown_lines(file: FileDiff) -> Iterator[ShownLine]:
+    for hunk in file.hunks:
+        yield ShownLine("hunk", hunk.header)
+        yield from map(_shown, hunk.lines)
 
 
 def _shown(line: DiffLine) -> ShownLine:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 import shlex
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -66,25 +67,23 @@ GLOSSARY = (
 )
 
 #: Direction-changing characters can make source read differently from what it says ("Trojan source"): spelt out.
-_BIDIRECTIONAL = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
+_BIDIRECTIONAL = "\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
+_UNSAFE = re.compile(f"[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff{_BIDIRECTIONAL}]")
 
 
 def clean(text: str) -> str:
     """Make text from a script safe to show: control characters become visible, lone surrogates are replaced."""
-    return "".join(_visible(character) for character in text.replace("\r\n", "\n"))
+    return _UNSAFE.sub(_visible, text.replace("\r\n", "\n"))
 
 
-def _visible(character: str) -> str:
+def _visible(match: re.Match[str]) -> str:
+    character = match[0]
     code = ord(character)
-    if character in "\n\t" or (code >= 0x20 and code < 0x7F):
-        return character
     if code < 0x20:
         return chr(0x2400 + code)
     if code == 0x7F:
         return "␡"
-    if code < 0xA0 or 0xD800 <= code <= 0xDFFF or code in (0xFFFE, 0xFFFF):
-        return "\ufffd"
-    return f"\\u{code:04x}" if character in _BIDIRECTIONAL else character
+    return f"\\u{code:04x}" if character in _BIDIRECTIONAL else "\ufffd"
 
 
 def one_line(text: str, limit: int | None = None) -> str:
