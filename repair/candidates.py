@@ -17,11 +17,8 @@ from .patch import Applicability, EditContext, EditRequest, Patch
 if TYPE_CHECKING:
     from .edits.sources import SourceFiles
 
-#: Of the 35 cases of the benchmark with a genuine fault (also partly), 31 have real faults of two or more kinds: the
-#: prior probability that a single answer is not enough.
-SEVERAL_FAULTS = 31 / 35
-
-#: How many suspicions are answered at once: 24 of those 35 cases have at most three kinds of real faults.
+#: How many suspicions are answered at once. Of the 35 cases with a genuine fault (also partly), 31 have real faults of two
+#: or more kinds, and 24 of at most three.
 JOINT_SUSPICIONS = 3
 
 #: Answers tried per suspicion before a combination is given up because of conflicts.
@@ -63,12 +60,10 @@ class _Hypothesis:
     def support(self) -> float:
         """Prior belief that this change helps.
 
-        For several answers: the probability that one of them helps (they are taken as independent), times that of one
-        not being enough. So a combination of strong answers comes close behind the best single one.
+        For several answers the mean of theirs, so that a combination is tried behind its strongest part and before its
+        weakest, and one that hangs a mere suspicion on a strong answer does not come before other strong answers.
         """
-        if len(self.matches) == 1:
-            return self.matches[0].support
-        return SEVERAL_FAULTS * (1 - math.prod(1 - found.support for found in self.matches))
+        return math.fsum(found.support for found in self.matches) / len(self.matches)
 
     @property
     def title(self) -> str:
