@@ -331,11 +331,12 @@ def _trial(trial: Trial) -> document.TrialResult:
 
 def _exception(findings: Findings) -> document.ExceptionResult | None:
     facts: ExceptionFacts | None = findings.trace.exception if findings.trace is not None else None
-    if facts is not None:
-        return document.ExceptionResult(type_name=facts.type_name, message=facts.message, traceback=facts.traceback)
     error = findings.error
     if error is not None and error.traceback:
-        return document.ExceptionResult(type_name=error.type_name, message=error.what, traceback=error.traceback)
+        message = facts.message if facts is not None else error.what
+        return document.ExceptionResult(type_name=error.type_name, message=message, traceback=error.traceback)
+    if facts is not None:
+        return document.ExceptionResult(type_name=facts.type_name, message=facts.message, traceback=facts.traceback)
     return None
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 import sys
 import time
 import traceback
@@ -36,6 +37,9 @@ _DIAGNOSE_SHARE = 0.9
 
 #: Last lines of the script's output that are shown when it failed.
 _LOG_LINES = 12
+_FRAMEWORK_CHATTER = re.compile(
+    r"[IWE]\d{4} |WARNING: All log messages before absl|To enable the following instructions"
+)
 
 #: Kept back from the trials for ending child processes and writing the report.
 _CLOSING_SECONDS = 2.0
@@ -390,7 +394,8 @@ class _Recorder:
                 self._outcome.log.replace(file)
         except OSError:
             return ""
-        return "\n".join(content.decode("utf-8", "replace").splitlines()[-_LOG_LINES:])
+        lines = content.decode("utf-8", "replace").splitlines()
+        return "\n".join([line for line in lines if not _FRAMEWORK_CHATTER.match(line)][-_LOG_LINES:])
 
 
 def _start_executor(stack: ExitStack) -> Executor:

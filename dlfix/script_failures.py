@@ -19,6 +19,7 @@ _OWN_LOOPS = {
 }
 _OTHER_LIBRARIES = {"torch": "PyTorch", "jax": "JAX", "flax": "Flax", "sklearn": "scikit-learn", "xgboost": "XGBoost"}
 _ARGUMENT_PARSERS = {"argparse", "click", "typer", "fire", "docopt", "absl", "optparse"}
+_ENDED = "did not end by itself: "  # how the recording begins the note on a killed process
 _ARGUMENTS_HINT = "Pass the script's own arguments after --, for example: dlfix suggest {name} -- --data data.csv"
 
 
@@ -42,7 +43,7 @@ def explain_failure(trace: Trace, script: Script, log: str = "") -> ScriptError:
     if exception is not None:
         return _raised(exception, script, log)
     if trace.state == "killed":
-        reason = next((note for note in trace.notes if "signal" in note or "exit" in note), "")
+        reason = next((note.split(": ", 1)[1].rstrip(".") for note in trace.notes if _ENDED in note), "")
         return ScriptError(
             "script-died",
             f"{name} died without an exception after {format_duration(trace.seconds)}"
