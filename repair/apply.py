@@ -78,7 +78,9 @@ def apply_patch(project_root: Path, files: Sequence[PlannedFile], backup: Path) 
         raise ApplyRefused("This patch changes no file, so there is nothing to apply.")
     current = {file.path: _read(project_root, file.path) for file in files}
     if all(_sha256(current[file.path][1]) == file.sha256_after for file in files):
-        raise AlreadyApplied(f"Already applied: {_names(files)} as this patch leaves it.", [file.path for file in files])
+        raise AlreadyApplied(
+            f"Already applied: {_names(files)} as this patch leaves it.", [file.path for file in files]
+        )
     changed = [file.path for file in files if _sha256(current[file.path][1]) != file.sha256_before]
     if changed:
         raise ApplyRefused(
@@ -176,7 +178,9 @@ def _check_writable(writes: Sequence[_Write]) -> None:
     for write in writes:
         mode = write.target.stat().st_mode
         if not mode & (stat.S_IWUSR | stat.S_IWGRP | stat.S_IWOTH) or not os.access(write.target, os.W_OK):
-            raise ApplyRefused(f"{write.path} is read-only. Make it writable (chmod u+w) and apply again.", [write.path])
+            raise ApplyRefused(
+                f"{write.path} is read-only. Make it writable (chmod u+w) and apply again.", [write.path]
+            )
         if not os.access(write.target.parent, os.W_OK | os.X_OK):
             raise ApplyRefused(
                 f"{write.target.parent} does not allow new files, which a safe replacement of {write.path} needs. "
@@ -203,7 +207,9 @@ def _manifest(backup: Path) -> list[tuple[str, str, str]] | None:
     except FileNotFoundError:
         return None
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise ApplyRefused(f"The record of what was applied, {backup / _MANIFEST}, cannot be read ({error}).") from error
+        raise ApplyRefused(
+            f"The record of what was applied, {backup / _MANIFEST}, cannot be read ({error})."
+        ) from error
 
 
 def _kept(backup: Path, position: int, expected: str, path: str) -> bytes:
@@ -222,7 +228,9 @@ def _write_all(writes: Sequence[_Write]) -> None:
     try:
         for write in writes:
             if write.target.read_bytes() != write.before:
-                raise ApplyRefused(f"{write.path} was changed by another program just now; nothing was applied.", [write.path])
+                raise ApplyRefused(
+                    f"{write.path} was changed by another program just now; nothing was applied.", [write.path]
+                )
             _replace(write.target, write.after)
             done.append(write)
     except (OSError, ApplyRefused) as error:
@@ -248,7 +256,7 @@ def _replace(target: Path, data: bytes) -> None:
             stream.flush()
             _keep_attributes(target, stream.fileno())
             os.fsync(stream.fileno())
-        os.replace(temporary, target)
+        temporary.replace(target)
     except BaseException:
         with contextlib.suppress(OSError):
             temporary.unlink()

@@ -213,7 +213,7 @@ def _lines(text: str) -> list[str]:
 
 
 def patch_bytes(patch: Patch, sources: SourceFiles) -> bytes:
-    """The patch as a file that ``git apply`` and ``patch -p1`` accept: each file's lines in that file's own encoding."""
+    """The patch as a file that ``git apply`` and ``patch -p1`` accept, each part in its file's own encoding."""
     parts = []
     for change in patch.files:
         file = sources[change.path]

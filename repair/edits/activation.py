@@ -86,7 +86,7 @@ def _drop_own(draft: Draft, target: Target) -> None:
 
 
 def _write(draft: Draft, target: Target, argument: Argument, wanted: str) -> None:
-    """Replace an activation, a string by a string and ``tf.nn.relu`` or ``activations.relu`` by a function of the same module."""
+    """Replace an activation: a string by a string, ``tf.nn.relu`` by a function of the same module."""
     site = find_value(draft, target.file, argument.value, target.origin)
     node = site.node
     if isinstance(node, cst.Attribute) and literal(node) is NOT_LITERAL:
@@ -95,7 +95,7 @@ def _write(draft: Draft, target: Target, argument: Argument, wanted: str) -> Non
         if node.attr.value == wanted:
             raise AlreadySo(f"the activation is already {site.file.code(node)}")
         if functions or prefix.endswith("activations"):
-            write_value(draft, target, argument, "activation", wanted, f"{prefix}.{wanted}")
+            write_value(draft, target, argument, "activation", wanted, text=f"{prefix}.{wanted}")
             return
     elif isinstance(node, cst.Name) and node.value == wanted:
         raise AlreadySo(f"the activation is already {wanted}")

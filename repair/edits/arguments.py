@@ -1,4 +1,4 @@
-"""``set-argument``, ``remove-argument`` and ``set-units``: arguments of layer, optimizer, compile, fit and model calls."""
+"""``set-argument``, ``remove-argument`` and ``set-units``: arguments of the calls that make or train a model."""
 
 from __future__ import annotations
 

@@ -26,7 +26,7 @@ class Transform:
     """A change of arrays.
 
     Attributes:
-        prepare: Statements that take what is needed from the training data, given their expression; none when stateless.
+        prepare: Statements that measure the training data, given their expression; none when stateless.
         rebind: The statement that binds a name anew, given the name; and whether it is the training array.
         wrap: The changed expression, given its text.
     """
@@ -213,7 +213,7 @@ def _sources(use: Use, value: cst.BaseExpression | None) -> list[_Source] | None
         if function is None or not made or len(bindings) > 1 or depth > 4 or not isinstance(expression, cst.Name):
             return None
         for call in made:
-            passed = passed_value(function, parameters[0], call)  # type: ignore[arg-type]
+            passed = passed_value(function, parameters[0], call)
             if passed is None:
                 return None
             pending.append((passed, call, depth + 1))
@@ -355,8 +355,7 @@ def tainted(file: SourceFile, names: set[str], anchor: cst.CSTNode) -> set[str]:
             for target in node.targets:
                 changed |= names_in(target.target)
         elif isinstance(node, (cst.For, cst.CompFor)) and file.start(node) > file.end(anchor):
-            if names_in(node.iter) & changed:
-                changed |= names_in(node.target)
+            changed |= names_in(node.target) if names_in(node.iter) & changed else set()
     return changed
 
 

@@ -66,7 +66,7 @@ def find_uses(draft: Draft) -> tuple[Use, ...]:
 
 
 def _files(draft: Draft, file: SourceFile) -> list[SourceFile]:
-    """The files that may use the model: where it is trained, the script, and the callers of the function that trains."""
+    """The files that may use the model: where it is trained, the script, the callers of what trains it."""
     paths = [file.path, draft.request.context.script]
     site = draft.fit.fit.site
     paths += [span.file for span in site.callers] if site is not None else []
@@ -158,7 +158,8 @@ def _uses_of(draft: Draft, file: SourceFile, call: cst.Call, role: str) -> Itera
         yield Use("validation", file, call, validation.value, None, dataset=True)
     else:
         raise EditNotApplicable(
-            f"{file.place(call)}: validation_data={file.code(validation.value)} is not a pair of arrays that can be followed"
+            f"{file.place(call)}: validation_data={file.code(validation.value)} is not a pair of arrays "
+            "that can be followed"
         )
 
 

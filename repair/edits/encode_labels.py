@@ -1,7 +1,7 @@
 """``encode-labels``: one-hot, class ids, zero-based ids, 0/1 or -1/1 labels, everywhere the model sees labels.
 
-Where the source spells an encoding that is wrong (``to_categorical(y, 9)``, ``y / 255``), that spelling is edited. Else the
-labels are converted as they enter the model; the names that hold them keep their values for the rest of the script.
+Where the source spells an encoding that is wrong (``to_categorical(y, 9)``, ``y / 255``), that spelling is edited. Else
+the labels are converted as they enter the model; the names that hold them keep their values for the rest of the script.
 """
 
 from __future__ import annotations
@@ -297,7 +297,9 @@ def _only_for_model(use: Use, call: cst.Call) -> bool:
     name = base_name(use.y) if use.y is not None else None
     if name is None:
         return False
-    nodes = [access.node for item in use.file.assignments(name.value, name) for access in item.references]
+    nodes: list[cst.CSTNode] = [
+        access.node for item in use.file.assignments(name.value, name) for access in item.references
+    ]
     inside = set(use.file.ancestors(name))
     own = next((node for node in inside if isinstance(node, cst.Call)), None)
     for node in nodes:

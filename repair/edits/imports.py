@@ -25,7 +25,7 @@ class Binding:
 
 
 def canonical(dotted: str) -> str:
-    """Bring the many homes of Keras to one: ``tensorflow.keras.layers.core`` and ``keras.src.layers`` are ``keras.layers``.
+    """Bring the many homes of Keras to one: ``tensorflow.keras.layers`` and ``keras.src.layers`` are one.
 
     >>> canonical("tensorflow.keras.layers")
     'keras.layers'
@@ -79,7 +79,7 @@ class Imports:
                 self.bindings.append(Binding(bound or name, canonical(module + name), statement, module + name))
 
     def origin(self, node: cst.CSTNode) -> str | None:
-        """The library path that an expression like ``tf.keras.layers.Dense`` stands for, None when it is not imported."""
+        """The library path that an expression like ``tf.keras.layers.Dense`` stands for, None if unknown."""
         parts: list[str] = []
         while isinstance(node, cst.Attribute):
             parts.insert(0, node.attr.value)
@@ -199,8 +199,8 @@ def _extend(draft: Draft, file: SourceFile, statement: cst.ImportFrom, name: str
 
 
 def add_import(draft: Draft, file: SourceFile, at: cst.CSTNode, line: str) -> None:
-    """Add an import behind its relatives: the last import of the same package, else the last import, else the file's head."""
-    package = line.split()[1].split(".")[0]
+    """Add an import behind its relatives: the last one of its package, else the last, else the file's head."""
+    package = line.split()[1].split(".", maxsplit=1)[0]
     relatives: list[cst.CSTNode] = []
     others: list[cst.CSTNode] = []
     for binding in Imports(file, at).bindings:
@@ -234,8 +234,8 @@ def _head(file: SourceFile) -> cst.CSTNode | None:
             break
         first = statement.body[0]
         docstring = position == 0 and isinstance(first, cst.Expr) and isinstance(first.value, cst.SimpleString)
-        future = isinstance(first, cst.ImportFrom) and isinstance(first.module, cst.Name)
-        if docstring or (future and first.module.value == "__future__"):  # type: ignore[union-attr]
+        module = first.module if isinstance(first, cst.ImportFrom) else None
+        if docstring or (isinstance(module, cst.Name) and module.value == "__future__"):
             found = statement.body[-1]
         else:
             break

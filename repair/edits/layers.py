@@ -6,7 +6,7 @@ from typing import Any
 
 from .base import Draft, Edit, Parameter
 from .calls import find_argument
-from .errors import AlreadySo, EditNotApplicable
+from .errors import AlreadySo
 from .imports import spell_call, spell_keras
 from .spelling import literal
 from .structure import (

@@ -136,8 +136,7 @@ def _new_text(draft: Draft, file: SourceFile, node: cst.BaseExpression, wanted: 
     if isinstance(node, cst.SimpleString) and not from_logits:
         return spell(wanted, node.quote if len(node.quote) == 1 else quote_of(file))
     like = node.func if isinstance(node, cst.Call) else None
-    text = _spelled(draft, file, node, wanted, from_logits, as_object=is_object or from_logits, like=like)
-    return text
+    return _spelled(draft, file, node, wanted, from_logits, as_object=is_object or from_logits, like=like)
 
 
 def _spelled(

@@ -40,7 +40,7 @@ def _first_layer(draft: Draft):  # type: ignore[no-untyped-def]
     first = [layer for layer in layers if not layer.inbound]
     if not first:
         raise EditNotApplicable("the model's first layer is not known")
-    if len(first) > 1 and len({layer.inbound for layer in first}) and len(draft.fit.model.input_shapes) > 1:
+    if len(first) > 1 and {layer.inbound for layer in first} and len(draft.fit.model.input_shapes) > 1:
         raise EditNotApplicable("the model has several inputs")
     return first[0]
 

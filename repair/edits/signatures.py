@@ -232,4 +232,4 @@ def size_parameter(class_name: str) -> str | None:
 def accepts(class_name: str, argument: str) -> bool:
     """Tell whether a known layer or optimizer class takes this argument; unknown classes are given the benefit of doubt."""
     known = positional_parameters(class_name)
-    return known is None or argument in known or class_name in _LAYERS and argument in INPUT_ARGUMENTS
+    return known is None or argument in known or (class_name in _LAYERS and argument in INPUT_ARGUMENTS)

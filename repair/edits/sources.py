@@ -184,7 +184,7 @@ class SourceFile:
         return self._line_starts[self._place(offset)[0] - 1]
 
     def next_line(self, offset: int) -> int:
-        """Offset of the first character of the line after the one that holds ``offset`` (the text's end if it is the last)."""
+        """Offset of the first character of the line after that of ``offset`` (the text's end if it is the last)."""
         line = self._place(offset)[0]
         return self._line_starts[line] if line < len(self._line_starts) else len(self.text)
 
@@ -201,8 +201,8 @@ class SourceFile:
     def find_call(self, span: SourceSpan) -> cst.Call:
         """Find the call expression at a span.
 
-        The interpreter reports a method call that spreads over lines from the line of its attribute on, so the end decides
-        when no call has exactly this extent.
+        The interpreter reports a method call that spreads over lines from the line of its attribute on, so the end
+        decides when no call has exactly this extent.
         """
         start, end = self.offset(span.line, span.column), self.offset(span.end_line, span.end_column)
         exact = [call for call in self.calls if (self.start(call), self.end(call)) == (start, end)]

@@ -25,7 +25,7 @@ class Place:
     """How one layer is used.
 
     Attributes:
-        kind: ``list`` (element of a list of layers), ``add`` (argument of ``model.add``), ``call`` (applied to a tensor).
+        kind: ``list`` (element of a list of layers), ``add`` (argument of ``model.add``) or ``call`` (applied).
         node: The expression that stands for the layer there: its call, or the name it was given.
         holder: Statement that gave the layer a name, None when it is used where it is made.
         specific: Reached through a caller that made only this layer.
@@ -106,6 +106,7 @@ def _is_layer_list(file: SourceFile, element: cst.Element) -> bool:
 
 def _follow_holder(place: Place, statement: cst.Assign, target: cst.BaseExpression) -> Place:
     file = place.file
+    uses: list[cst.CSTNode]
     if isinstance(target, cst.Name):
         assignments = file.assignments(target.value, target)
         uses = [access.node for item in assignments for access in item.references]
@@ -158,7 +159,7 @@ def input_arguments(place: Place) -> list[cst.Arg]:
 
 
 def take_input_arguments(draft: Draft, place: Place) -> tuple[str, ...]:
-    """Remove the input-shape arguments from a layer's call and give their text, for the layer that becomes the first."""
+    """Remove the input-shape arguments from a layer's call and give their text, for the new first layer."""
     file = place.target.file
     taken = input_arguments(place)
     for arg in taken:
@@ -253,7 +254,7 @@ def _insert_application(draft: Draft, place: Place, text: str, position: str, *,
 
 
 def _held(draft: Draft, place: Place, text: str) -> str:
-    """In a subclassed model, make the layer in the constructor, where the others are made, and use it by its attribute."""
+    """In a subclassed model, make the layer where the others are made and use it by its attribute."""
     if place.holder is None or not isinstance(place.node, cst.Attribute):
         return text
     kind = text.partition("(")[0].rpartition(".")[2].lower()

@@ -65,7 +65,8 @@ def require_right_for_all(target: Target, *, change: str) -> None:
         if (other.index in fit.model.output_layers) != is_output or other.class_name != layer.class_name:
             names = ", ".join(sibling.name for sibling in target.siblings)
             raise EditNotApplicable(
-                f"{target.file.place(target.call)} makes several layers ({names}); {change} would be wrong for some of them"
+                f"{target.file.place(target.call)} makes several layers ({names}); "
+                f"{change} would be wrong for some of them"
             )
 
 
@@ -85,11 +86,11 @@ def set_argument(draft: Draft, target: Target, name: str, value: Any, text: str 
         draft.record(file, call, f"no {name}", f"{name}={new}")
         add_keyword(draft, file, call, name, new)
         return
-    write_value(draft, target, argument, name, value, text)
+    write_value(draft, target, argument, name, value, text=text)
 
 
 def write_value(
-    draft: Draft, target: Target, argument: Argument, name: str, value: Any, text: str | None = None
+    draft: Draft, target: Target, argument: Argument, name: str, value: Any, *, text: str | None = None
 ) -> None:
     """Write a new value in place of an argument's present one."""
     site = find_value(draft, target.file, argument.value, target.origin)

@@ -232,7 +232,7 @@ def _follow_entry(at: ValueSite, node: cst.Subscript) -> ValueSite | None:
 
 
 def _follow_attribute(at: ValueSite, node: cst.Attribute) -> ValueSite | None:
-    """``args.lr``, ``Config.LR``, ``config.lr``: an argparse default, a class attribute, a dataclass field, a keyword."""
+    """``args.lr``, ``Config.LR``, ``config.lr``: where argparse, a class or a dataclass sets it."""
     file = at.file
     if not isinstance(node.value, cst.Name):
         return None

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import hashlib
-import os
 import stat
 from pathlib import Path
 
 import pytest
-
 from dlfix.repair import apply
 from dlfix.repair.apply import AlreadyApplied, ApplyRefused, PlannedFile, apply_patch, undo
 
@@ -19,7 +17,7 @@ def planned(path: str, before: bytes = BEFORE, after: bytes = AFTER) -> PlannedF
     return PlannedFile(path, hashlib.sha256(before).hexdigest(), hashlib.sha256(after).hexdigest(), after)
 
 
-@pytest.fixture()
+@pytest.fixture
 def project(tmp_path: Path) -> Path:
     root = tmp_path / "project"
     (root / "pkg").mkdir(parents=True)
@@ -36,7 +34,7 @@ FILES = [planned("train it.py"), planned("pkg/model.py")]
 
 
 def test_apply_and_undo_restore_every_byte_and_mode(project: Path, tmp_path: Path) -> None:
-    os.chmod(project / "train it.py", 0o750)
+    (project / "train it.py").chmod(0o750)
     before = everything(project)
     assert apply_patch(project, FILES, tmp_path / "run") == ("train it.py", "pkg/model.py")
     assert everything(project) == dict.fromkeys(before, AFTER)
@@ -54,7 +52,7 @@ def test_apply_and_undo_restore_every_byte_and_mode(project: Path, tmp_path: Pat
 def test_changed_file_refuses_all(project: Path, tmp_path: Path) -> None:
     (project / "pkg" / "model.py").write_bytes(BEFORE + b"#")
     before = everything(project)
-    with pytest.raises(ApplyRefused, match="pkg/model.py changed") as caught:
+    with pytest.raises(ApplyRefused, match=r"pkg/model\.py changed") as caught:
         apply_patch(project, FILES, tmp_path / "run")
     assert caught.value.files == ("pkg/model.py",)
     assert everything(project) == before
@@ -95,7 +93,7 @@ def test_impossible_paths(project: Path, tmp_path: Path, path: str, message: str
 
 
 def test_read_only_file(project: Path, tmp_path: Path) -> None:
-    os.chmod(project / "pkg" / "model.py", 0o444)
+    (project / "pkg" / "model.py").chmod(0o444)
     with pytest.raises(ApplyRefused, match="read-only"):
         apply_patch(project, FILES, tmp_path / "run")
     assert (project / "train it.py").read_bytes() == BEFORE

@@ -7,12 +7,12 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
-
 from dlfix.diagnose.source import CallSite, SourceSpan
 from dlfix.diagnose.trace import (
     ArrayFacts,
@@ -27,12 +27,13 @@ from dlfix.diagnose.trace import (
     Statistics,
 )
 
-LAYERS = (
+_LAYER_NAMES = (
     "Dense LSTM GRU SimpleRNN Conv1D Conv2D DepthwiseConv2D Embedding Dropout BatchNormalization LayerNormalization "
     "Flatten Activation ReLU LeakyReLU Softmax ELU PReLU MaxPooling2D GlobalAveragePooling1D GlobalAveragePooling2D "
     "Normalization Rescaling Concatenate Add Reshape"
-).split()
-OPTIMIZERS = "SGD Adam AdamW RMSprop Adagrad Adadelta Nadam Adamax Ftrl".split()
+)
+LAYERS = tuple(_LAYER_NAMES.split())
+OPTIMIZERS = ["SGD", "Adam", "AdamW", "RMSprop", "Adagrad", "Adadelta", "Nadam", "Adamax", "Ftrl"]
 _DEFAULT_RATES = {"SGD": 0.01}
 _WITH_ACTIVATION = {"Dense", "Conv1D", "Conv2D", "DepthwiseConv2D", "LSTM", "GRU", "SimpleRNN"}
 
@@ -44,7 +45,7 @@ def _name(call: ast.Call, aliases: dict[str, str]) -> str:
 
 
 def _span(text: str, file: str, node: ast.AST) -> SourceSpan:
-    lines = text.splitlines(keepends=True)
+    lines = re.findall(r"[^\r\n]*(?:\r\n?|\n)|[^\r\n]+", text)
 
     def column(line: int, byte: int) -> int:
         return len(lines[line - 1].encode()[:byte].decode()) + 1

@@ -6,7 +6,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import ModuleType
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -22,7 +22,7 @@ class Layer:
 class Model:
     """Records the arrays of every call, and predicts the sum of the columns."""
 
-    log: list[tuple[str, np.ndarray, np.ndarray | None]] = []
+    log: ClassVar[list[tuple[str, np.ndarray, np.ndarray | None]]] = []
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         self.named: dict[str, Layer] = {}
@@ -37,7 +37,9 @@ class Model:
     def _note(self, what: str, x: Any, y: Any = None) -> None:
         self.log.append((what, np.array(x, dtype=float), None if y is None else np.array(y, dtype=float)))
 
-    def fit(self, x: Any, y: Any = None, batch_size: int = 1, epochs: int = 1, validation_data: Any = None, **_: Any) -> None:
+    def fit(
+        self, x: Any, y: Any = None, batch_size: int = 1, epochs: int = 1, validation_data: Any = None, **_: Any
+    ) -> None:
         self._note("fit", x, y)
         if validation_data is not None:
             self._note("validation", *validation_data)
@@ -76,7 +78,13 @@ def stub_keras() -> Iterator[None]:
     utils.to_categorical = to_categorical
     keras.layers, keras.models, keras.utils, keras.optimizers, keras.losses = layers, models, utils, optimizers, losses
     tensorflow.keras = keras
-    names = {"keras": keras, "keras.layers": layers, "keras.models": models, "keras.utils": utils, "tensorflow": tensorflow}
+    names = {
+        "keras": keras,
+        "keras.layers": layers,
+        "keras.models": models,
+        "keras.utils": utils,
+        "tensorflow": tensorflow,
+    }
     names |= {"keras.optimizers": optimizers, "keras.losses": losses}
     names |= {f"tensorflow.{name}": module for name, module in names.items() if name.startswith("keras")}
     before = {name: sys.modules.get(name) for name in names}

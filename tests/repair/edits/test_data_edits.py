@@ -1,18 +1,20 @@
+# ruff: noqa: E501  (one case per line reads best)
 """Edits of data, proven by running the scripts before and after with a stand-in for Keras."""
 
 from __future__ import annotations
 
 import numpy as np
 import pytest
+from dlfix.repair.patching import EditNotApplicable
 from edit_testing import changed, lines_changed, patch_of
 from facts_from_source import fit_from_source
 from stub_keras import run, to_categorical
 
-from dlfix.repair.patching import EditNotApplicable
-
 HEAD = "import numpy as np\nfrom keras import layers, models\nrng = np.random.default_rng(0)\n"
 DATA = "X = rng.normal(50, 9, (40, 3)) * [1, 100, 0] + [0, 0, 7]\ny = X[:, 0] * 1000 + 5\n"
-MODEL = "model = models.Sequential([layers.Dense(4, input_shape=(3,)), layers.Dense(1)])\nmodel.compile('adam', 'mse')\n"
+MODEL = (
+    "model = models.Sequential([layers.Dense(4, input_shape=(3,)), layers.Dense(1)])\nmodel.compile('adam', 'mse')\n"
+)
 
 #: Programs as people write them. All of them fit on some rows and use the model on others.
 PROGRAMS = {
@@ -185,11 +187,19 @@ def test_rescaling_layer_in_another_module() -> None:
 
 
 def test_functional_and_loop_models() -> None:
-    functional = HEAD + DATA + "i = Input((3,))\nh = layers.Dense(4)(i)\nout = layers.Dense(1)(h)\nmodel = models.Model(i, out)\nmodel.compile('sgd')\nmodel.fit(X, y)\n"
+    functional = (
+        HEAD
+        + DATA
+        + "i = Input((3,))\nh = layers.Dense(4)(i)\nout = layers.Dense(1)(h)\nmodel = models.Model(i, out)\nmodel.compile('sgd')\nmodel.fit(X, y)\n"
+    )
     x = {"x": np.ones((3, 4)), "y": np.ones(3)}
     after = changed("scale-inputs", functional, None, x, method="rescaling-layer", divisor=10)
     assert "h = layers.Dense(4)(layers.Rescaling(1.0 / 10)(i))" in after
-    loop = HEAD + DATA + "model = models.Sequential()\nfor n in (4, 4):\n    model.add(layers.Dense(n))\nmodel.compile('sgd')\nmodel.fit(X, y)\n"
+    loop = (
+        HEAD
+        + DATA
+        + "model = models.Sequential()\nfor n in (4, 4):\n    model.add(layers.Dense(n))\nmodel.compile('sgd')\nmodel.fit(X, y)\n"
+    )
     after = changed("scale-inputs", loop, None, x | {"repeats": {0: 2}}, method="rescaling-layer", divisor=10)
     assert "Sequential()\nmodel.add(layers.Rescaling(1.0 / 10))\nfor n in" in after
 
@@ -198,7 +208,10 @@ def test_datasets() -> None:
     program = "import tensorflow as tf\nfrom keras import layers\nmodel.add(layers.Dense(1))\nmodel.compile('sgd')\nmodel.fit(train_ds, validation_data=val_ds, epochs=2)\nmodel.evaluate(val_ds)\n"
     x = {"x": np.ones((3, 4)), "y": np.ones(3), "kind": "tf.data"}
     after = changed("scale-inputs", program, None, x, method="divide", divisor=255)
-    assert "model.fit(train_ds.map(lambda x, y: (x / 255.0, y)), validation_data=val_ds.map(lambda x, y: (x / 255.0, y)), epochs=2)" in after
+    assert (
+        "model.fit(train_ds.map(lambda x, y: (x / 255.0, y)), validation_data=val_ds.map(lambda x, y: (x / 255.0, y)), epochs=2)"
+        in after
+    )
     after = changed("scale-inputs", program, None, x, method="normalization-layer")
     assert "model.get_layer('input_normalization').adapt(train_ds.map(lambda x, y: x))\n" in after
     with pytest.raises(EditNotApplicable, match="batch by batch"):
@@ -252,17 +265,30 @@ def test_labels_that_are_right_already() -> None:
 def test_encoding_is_edited_where_it_is_written() -> None:
     program = "from keras.utils import to_categorical\nY = to_categorical(labels, 9)\nmodel.add(Dense(9))\nmodel.compile('sgd')\nmodel.fit(X, Y)\n"
     one_hot = {"x": np.ones((9, 2)), "y": np.eye(9)}
-    assert changed("encode-labels", program, None, one_hot, to="one-hot", classes=10) == program.replace("labels, 9", "labels, 10")
-    assert changed("encode-labels", program, None, one_hot, to="integer") == program.replace("to_categorical(labels, 9)", "labels")
+    assert changed("encode-labels", program, None, one_hot, to="one-hot", classes=10) == program.replace(
+        "labels, 9", "labels, 10"
+    )
+    assert changed("encode-labels", program, None, one_hot, to="integer") == program.replace(
+        "to_categorical(labels, 9)", "labels"
+    )
     used = program + "print(np.argmax(Y, axis=1))\n"
     assert "model.fit(X, np.argmax(Y, axis=1))" in changed("encode-labels", used, None, one_hot, to="integer")
     for statement in ("Y = labels / 255", "Y = labels\nY /= 255"):
         divided = program.replace("Y = to_categorical(labels, 9)", statement)
-        after = changed("encode-labels", divided, None, {"x": np.ones((3, 2)), "y": np.arange(3) / 255}, to="integer", multiplier=255.0)
+        after = changed(
+            "encode-labels",
+            divided,
+            None,
+            {"x": np.ones((3, 2)), "y": np.arange(3) / 255},
+            to="integer",
+            multiplier=255.0,
+        )
         assert "255" not in after
         assert "Y = labels\n" in after
     inline = "model.add(Dense(1))\nmodel.compile('sgd')\nmodel.fit(X, (labels / 255.0))\n"
-    after = changed("encode-labels", inline, None, {"x": np.ones((3, 2)), "y": np.arange(3) / 255}, to="integer", multiplier=255.0)
+    after = changed(
+        "encode-labels", inline, None, {"x": np.ones((3, 2)), "y": np.arange(3) / 255}, to="integer", multiplier=255.0
+    )
     assert "model.fit(X, (labels))" in after
 
 
@@ -276,7 +302,9 @@ def test_labels_of_a_dataset() -> None:
 
 @pytest.mark.parametrize("name", ["flat with split names", "train_test_split", "data in main", "training in a loop"])
 def test_cleaning(name: str) -> None:
-    program = PROGRAMS[name].replace("y = X[:, 0] * 1000 + 5\n", "y = X[:, 0] * 1000 + 5; X[3, 1] = X[34, 0] = np.nan; X[5, 0] = np.inf\n")
+    program = PROGRAMS[name].replace(
+        "y = X[:, 0] * 1000 + 5\n", "y = X[:, 0] * 1000 + 5; X[3, 1] = X[34, 0] = np.nan; X[5, 0] = np.inf\n"
+    )
     log, _ = run(program)
     data = {"x": log[0][1], "y": log[0][2]}
     after, _ = run(changed("clean-data", program, None, data, method="drop-rows"))
@@ -310,8 +338,14 @@ def test_what_cannot_be_done_says_why() -> None:
 
 
 def test_scaler_and_foreign_estimators_are_left_alone() -> None:
-    program = HEAD + "from sklearn.linear_model import LinearRegression\n" + DATA + MODEL + (
-        "model.fit(X, y)\np = model.predict(X)\nbaseline = LinearRegression()\nbaseline.fit(X, y)\nb = baseline.predict(X)\n"
+    program = (
+        HEAD
+        + "from sklearn.linear_model import LinearRegression\n"
+        + DATA
+        + MODEL
+        + (
+            "model.fit(X, y)\np = model.predict(X)\nbaseline = LinearRegression()\nbaseline.fit(X, y)\nb = baseline.predict(X)\n"
+        )
     )
     after = changed("scale-targets", program, None, facts(program))
     assert "b = baseline.predict(X)\n" in after

@@ -1,11 +1,11 @@
+# ruff: noqa: E501  (one case per line reads best)
 """Before and after of the edits of layer, compile, optimizer and fit calls, in the styles that people write."""
 
 from __future__ import annotations
 
 import pytest
-from edit_testing import assert_idempotent, changed, lines_changed, patch_of
-
 from dlfix.repair.patching import EditNotApplicable
+from edit_testing import assert_idempotent, changed, lines_changed, patch_of
 
 HEAD = "from keras import layers, models\nfrom tensorflow import keras\nimport tensorflow as tf\n"
 TAIL = "model.compile(loss='mse', optimizer='adam')\nmodel.fit(X, y, epochs=3)\n"
@@ -159,7 +159,7 @@ ELSEWHERE = [
 def test_value_written_elsewhere(row) -> None:
     _, program, old, new = row
     indent = "    " if "    {compile}" in program else ""
-    body = program.replace("{compile}", f"opt = keras.optimizers.SGD")
+    body = program.replace("{compile}", "opt = keras.optimizers.SGD")
     text = HEAD + body + f"\n{indent and ''}m.add(layers.Dense(1))\nm.compile(opt, 'mse')\nm.fit(X, y)\n"
     result = changed("set-learning-rate", text, learning_rate=0.01)
     assert result == text.replace(old, new)
@@ -302,7 +302,9 @@ m.fit(X, y)
         "        self.hidden_batchnormalization = layers.BatchNormalization()",
         "        x = self.hidden_batchnormalization(x)",
     ]
-    assert "self.out = layers.Dense(1, activation='sigmoid')" in changed("set-activation", text, 1, activation="sigmoid")
+    assert "self.out = layers.Dense(1, activation='sigmoid')" in changed(
+        "set-activation", text, 1, activation="sigmoid"
+    )
     shared = text.replace("return self.out(x)", "return self.out(self.hidden(x))")
     with pytest.raises(EditNotApplicable, match="used in 2 places"):
         patch_of("insert-layer", shared, 0, position="after", layer="BatchNormalization")
@@ -331,7 +333,9 @@ def test_loops() -> None:
 def test_helper_functions() -> None:
     text = "from keras import layers\ndef dense(n, act='relu'):\n    return layers.Dense(n, activation=act)\nm.add(dense(8))\nm.add(dense(1))\nm.compile('sgd')\nm.fit(X, y)\n"
     facts = {"repeats": {0: 2}, "callers": {0: [("train.py", "dense(8)")], 1: [("train.py", "dense(1)")]}}
-    assert changed("set-activation", text, 1, facts, activation="sigmoid") == text.replace("dense(1)", "dense(1, act='sigmoid')")
+    assert changed("set-activation", text, 1, facts, activation="sigmoid") == text.replace(
+        "dense(1)", "dense(1, act='sigmoid')"
+    )
     assert changed("set-units", text, 1, facts, units=3) == text.replace("dense(1)", "dense(3)")
     assert "m.add(dense(8))\nm.add(layers.BatchNormalization())\n" in changed(
         "insert-layer", text, 0, facts, position="after", layer="BatchNormalization"
@@ -343,7 +347,11 @@ def test_helper_functions() -> None:
 
 def test_wrong_parameters_are_named() -> None:
     text = HEAD + "m.add(layers.Dense(1))\n" + TAIL
-    for parameters, message in (({}, "needs the parameter"), ({"activation": 3}, "must be str"), ({"activatoin": "x"}, "no parameter")):
+    for parameters, message in (
+        ({}, "needs the parameter"),
+        ({"activation": 3}, "must be str"),
+        ({"activatoin": "x"}, "no parameter"),
+    ):
         with pytest.raises(EditNotApplicable, match=message):
             patch_of("set-activation", text, 0, **parameters)
     with pytest.raises(EditNotApplicable, match="there is no edit"):
