@@ -41,7 +41,7 @@ class TraceWriter:
     def __init__(self, directory: Path) -> None:
         self.directory = directory
         self._generation = 0
-        self._samples: dict[int, tuple[int, ...]] = {}
+        self._samples: dict[int, tuple[list[np.ndarray], str]] = {}
 
     def save(self, trace: Trace) -> None:
         self.directory.mkdir(parents=True, exist_ok=True)
@@ -64,15 +64,22 @@ class TraceWriter:
     def _save_sample(self, index: int, sample: Any) -> dict[str, Any] | None:
         if sample is None:
             return None
-        file = f"sample-{index}.npz"
         groups = {f.name: getattr(sample, f.name) for f in dataclasses.fields(sample)}
-        described = {"file": file, **{name: len(arrays) for name, arrays in groups.items()}}
-        identity = tuple(id(array) for arrays in groups.values() for array in arrays)
-        if self._samples.get(index) != identity:
-            arrays = {f"{name}/{i}": array for name, group in groups.items() for i, array in enumerate(group)}
-            _write_arrays(self.directory / file, arrays)
-            self._samples[index] = identity
-        return described
+        arrays = [array for group in groups.values() for array in group]
+        file = self._file_with(arrays)
+        if file is None:
+            file = f"sample-{index}.npz"
+            named = {f"{name}/{i}": array for name, group in groups.items() for i, array in enumerate(group)}
+            _write_arrays(self.directory / file, named)
+        self._samples[index] = (arrays, file)
+        return {"file": file, **{name: len(group) for name, group in groups.items()}}
+
+    def _file_with(self, arrays: list[np.ndarray]) -> str | None:
+        """The file that holds these very arrays already (of this or another fit)."""
+        for written, file in self._samples.values():
+            if len(written) == len(arrays) and all(a is b for a, b in zip(written, arrays, strict=True)):
+                return file
+        return None
 
 
 def load_trace(directory: Path) -> Trace:

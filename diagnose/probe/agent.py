@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import platform
-import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -14,6 +11,7 @@ from typing import Any
 from ..execution.job import Job
 from ..trace import ExceptionFacts, FitTrace, Trace
 from ..trace_io import TraceWriter
+from .environment import environment
 from .failures import exception_facts
 from .hooks import Hooks
 from .session import ProbeSession, ProbeStop
@@ -27,8 +25,8 @@ _SAVE_EVERY_SECONDS = 3.0
 def record(job: Job, run_script: Callable[[], object]) -> None:
     """Run the script under the probe and write its trace to ``job.output``.
 
-    Parameters of the job: ``seed`` (set before the script's first line), ``seconds`` (after that a running fit is stopped
-    on purpose) and ``probe_budget`` (share of training time that observing may cost).
+    Parameters of the job: ``seed`` (set before the script's first line), ``seconds`` (after that a running fit is
+    stopped on purpose) and ``probe_budget`` (share of training time that observing may cost).
     """
     started = time.monotonic()
     parameters = job.parameters
@@ -46,7 +44,8 @@ def record(job: Job, run_script: Callable[[], object]) -> None:
         if (seed := parameters.get("seed")) is not None:
             keras.utils.set_random_seed(int(seed))
     recorder.save("killed")
-    state, failure = "completed", None
+    state = "completed"
+    failure: BaseException | None = None
     with Hooks(session):
         try:
             run_script()
@@ -132,21 +131,3 @@ class _Recorder:
             else:
                 built = "1 model" if session.models_built == 1 else f"{session.models_built} models"
                 session.note(f"The script built {built} but never trained.")
-
-
-def environment() -> dict[str, Any]:
-    """Versions and settings of this process."""
-    found: dict[str, Any] = {
-        "python": platform.python_version(),
-        "platform": platform.platform(),
-        "cpus": os.cpu_count(),
-    }
-    for name in ("keras", "tensorflow", "numpy"):
-        module = sys.modules.get(name)
-        if module is not None:
-            found[name] = str(getattr(module, "__version__", "unknown"))
-    keras = sys.modules.get("keras")
-    if keras is not None:
-        found["keras_backend"] = str(keras.backend.backend())
-        found["floatx"] = str(keras.backend.floatx())
-    return found

@@ -60,8 +60,9 @@ def row_count(leaves: Named) -> int | None:
     """Number of rows of the first leaf that has a shape."""
     for _, leaf in leaves:
         shape = getattr(leaf, "shape", None)
-        if shape is not None and len(shape) and shape[0] is not None:
-            return int(shape[0])
+        rows: Any = shape[0] if shape is not None and len(shape) else None
+        if rows is not None:
+            return int(rows)
     return None
 
 
@@ -70,9 +71,10 @@ def chosen_rows(leaves: Named, start: int, stop: int) -> np.ndarray:
     size = 1
     for _, leaf in leaves:
         shape = tuple(int(d) for d in getattr(leaf, "shape", ())[1:])
-        width = getattr(getattr(leaf, "dtype", None), "itemsize", None) or getattr(
-            getattr(leaf, "dtype", None), "size", 8
-        )
+        dtype = getattr(leaf, "dtype", None)
+        width: Any = getattr(dtype, "itemsize", None) or getattr(
+            dtype, "size", 8
+        )  # NumPy's or TensorFlow's word for it
         size += int(np.prod(shape, dtype=np.int64)) * int(width)
     wanted = min(stop - start, MAX_ROWS, max(1, MAX_BYTES // size))
     if wanted >= stop - start:
@@ -106,6 +108,7 @@ class DataCapture:
     validation_from_batches: bool = False
     inputs_are_named: bool = False
     _batches: dict[bool, BatchCollector] = field(default_factory=dict)
+    _joined_rows: dict[bool, int] = field(default_factory=dict)
 
     @classmethod
     def of(cls, given: dict[str, Any], note: Callable[[str], None]) -> DataCapture:
@@ -206,6 +209,9 @@ class DataCapture:
     def finish(self) -> tuple[DataFacts, DataSample | None]:
         """Facts and sample of everything seen."""
         for validation, collector in self._batches.items():
+            if collector.rows == self._joined_rows.get(validation):
+                continue
+            self._joined_rows[validation] = collector.rows
             inputs, targets = collector.joined()
             facts = tuple(
                 tuple(f for name, array in leaves for f in self._facts_of_batches(name, array))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import linecache
+import re
 from collections.abc import Iterator
 from types import TracebackType
 
@@ -12,6 +13,7 @@ from .sites import SiteFinder, function_name
 
 _MAX_MESSAGE_LINES = 30
 _MAX_MESSAGE = 4000
+_COLOURS = re.compile(r"\x1b\[[0-9;]*m")
 
 
 def exception_facts(error: BaseException, finder: SiteFinder) -> ExceptionFacts:
@@ -36,7 +38,7 @@ def exception_facts(error: BaseException, finder: SiteFinder) -> ExceptionFacts:
 
 def short_message(error: BaseException) -> str:
     """The message without TensorFlow's and Keras's internal stacks."""
-    text = str(error).strip()
+    text = _COLOURS.sub("", str(error)).strip()
     for marker in ("\n\nDetected at node", "\n\nStack trace for op definition", "\n\nOriginal stack trace"):
         text = text.partition(marker)[0]
     if text.startswith("Graph execution error:"):

@@ -6,7 +6,7 @@ import inspect
 import time
 import weakref
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -27,7 +27,7 @@ from .data_capture import DataCapture
 from .failures import exception_facts
 from .held_out import evaluate_after
 from .model_facts import compile_facts, model_facts
-from .session import ProbeSession, ProbeStop, untouched_randomness
+from .session import ProbeSession, ProbeStop
 from .stepping import StepWatch
 
 
@@ -55,30 +55,32 @@ class FitWatch:
         self.evaluation: dict[str, Any] = {}
         self.steps: StepWatch | None = None
         self._epoch_started = self.started
-        self._finished: tuple[DataFacts, Any] | None = None
+        self._final: FitTrace | None = None
 
     def begin(self, given: dict[str, Any]) -> None:
         """Look at the arguments of ``fit`` before Keras does."""
         session = self.session
-        self.given = given
         with session.soft("the arguments of fit"):
             self.facts = fit_facts(given, self.site)
-        with session.soft("the data"), untouched_randomness():
+        with session.soft("the data"):
             self.data = DataCapture.of(given, session.note)
         # Facts taken now serve when fit fails at once; they are taken again when the model is built.
         self.describe()
+
+    def set_validation_split(self, share: float) -> None:
+        """Say which share Keras split off, when that was done before ``begin``."""
+        self.facts = replace(self.facts, validation_split=float(share or 0.0))
 
     def describe(self) -> None:
         """Take the facts of model and optimizer as they are now."""
         model, session = self.model_reference(), self.session
         if model is None:
             return
-        initial = {}
-        if self.steps is not None and self.steps.initial:
-            initial = self.steps.initial
-        with session.soft("the model's layers"), untouched_randomness():
-            self.model_facts = model_facts(model, session.sites, initial)
-        with session.soft("what was compiled"), untouched_randomness():
+        initial = self.steps.initial if self.steps is not None else {}
+        traced = self.steps.traced if self.steps is not None else None
+        with session.soft("the model's layers"):
+            self.model_facts = model_facts(model, session.sites, initial, traced)
+        with session.soft("what was compiled"):
             self.compile_facts = compile_facts(model, session.compile_records.get(model), session.sites)
 
     def train_begin(self, params: dict[str, Any]) -> None:
@@ -129,24 +131,25 @@ class FitWatch:
         if model is not None and self.steps is not None and self.steps.step > 0 and self.data is not None:
             with session.soft("the model's predictions after training"):
                 self.evaluation = evaluate_after(self, model)
-        with session.soft("the data"):
-            if self.data is not None:
-                self._finished = self.data.finish()
+        with session.soft("the record of a fit"):
+            self._final = self.trace()
+            if self._final is not None:
+                self._final = session.samples.shared(self._final)
+            self.data = self.steps = None  # their arrays live on in the record
         session.changed()
 
     def trace(self) -> FitTrace | None:
         """What is known so far; None if not even the model could be described."""
-        if self.model_facts is None:
-            return None
-        data, sample = self._finished or (
-            self.data.finish() if self.data else (DataFacts("arrays", (), (), None), None)
-        )
+        if self._final is not None or self.model_facts is None:
+            return self._final
+        data, sample = self.data.finish() if self.data else (DataFacts("arrays", (), (), None), None)
+        layers = len(self.model_facts.layers)
         return FitTrace(
             model=self.model_facts,
             compile=self.compile_facts or CompileFacts(OptimizerFacts("unknown", None), ()),
             fit=self.facts,
             data=data,
-            statistics=self.steps.statistics() if self.steps else empty_statistics(len(self.model_facts.layers)),
+            statistics=self.steps.statistics(layers) if self.steps else empty_statistics(layers),
             sample=sample,
             epoch_metrics={name: tuple(values) for name, values in self.metrics.items()},
             epoch_seconds=tuple(self.epoch_seconds),
@@ -157,28 +160,28 @@ class FitWatch:
         )
 
 
-def watched_fit(
-    session: ProbeSession,
-    original: Callable[..., Any],
-    model: Any,
-    args: tuple[Any, ...],
-    kwargs: dict[str, Any],
-    site: CallSite | None,
-) -> Any:
+@dataclass(frozen=True)
+class FitCall:
+    """One call of ``fit`` as it reached Keras."""
+
+    session: ProbeSession
+    original: Callable[..., Any]
+    model: Any
+    args: tuple[Any, ...]
+    kwargs: dict[str, Any]
+    site: CallSite | None
+
+
+def watched_fit(call: FitCall) -> Any:
     """Run ``fit`` under a watch; whatever goes wrong in the watch, the fit runs as it would have."""
-    watch: FitWatch | None = None
-    with session.soft("a fit"):
-        bound = inspect.signature(original).bind(model, *args, **kwargs)
-        bound.apply_defaults()
-        watch = FitWatch(session, model, site)
-        watch.begin(dict(bound.arguments))
-        bound.arguments["callbacks"] = with_callback(bound.arguments.get("callbacks"), watch)
-        args, kwargs = bound.args[1:], bound.kwargs
-        session.fits.append(watch.trace)
-    if watch is None:
-        return original(model, *args, **kwargs)
+    session = call.session
     try:
-        result = original(model, *args, **kwargs)
+        watch, arguments = _begin(call)
+    except Exception as error:
+        session.failed("a fit", error)
+        return call.original(call.model, *call.args, **call.kwargs)
+    try:
+        result = call.original(*arguments.args, **arguments.kwargs)
     except ProbeStop as stop:
         _end_softly(session, watch, "stopped", stop)
         raise
@@ -187,6 +190,17 @@ def watched_fit(
         raise
     _end_softly(session, watch, "completed", None)
     return result
+
+
+def _begin(call: FitCall) -> tuple[FitWatch, inspect.BoundArguments]:
+    """Start a watch and put its callback behind the user's."""
+    bound = inspect.signature(call.original).bind(call.model, *call.args, **call.kwargs)
+    bound.apply_defaults()
+    watch = FitWatch(call.session, call.model, call.site)
+    watch.begin(dict(bound.arguments))
+    bound.arguments["callbacks"] = with_callback(bound.arguments.get("callbacks"), watch)
+    call.session.fits.append(watch.trace)
+    return watch, bound
 
 
 def _end_softly(session: ProbeSession, watch: FitWatch, state: str, error: BaseException | None) -> None:
@@ -213,7 +227,7 @@ def epoch_callback(watch: FitWatch) -> Any:
 
     session = watch.session
 
-    class EpochCallback(keras.callbacks.Callback):
+    class EpochCallback(keras.callbacks.Callback):  # type: ignore[misc]
         async_safe = True
 
         def on_train_begin(self, logs: Any = None) -> None:

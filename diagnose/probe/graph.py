@@ -2,31 +2,85 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import contextlib
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from typing import Any
 
 
 @dataclass(frozen=True)
 class LayerGraph:
-    """Edges between layers by index, and the layers that give the model's outputs."""
+    """Edges between layers by index, and the layers that give the model's outputs.
+
+    ``certain`` is false for a mere chain, assumed because the code that connects the layers is the user's.
+    """
 
     inbound: list[tuple[int, ...]]
     outbound: list[tuple[int, ...]]
     outputs: list[int]
+    certain: bool = True
 
 
 def layer_graph(model: Any, layers: list[Any]) -> LayerGraph:
     """Read the graph of a functional or sequential model; a subclassed one counts as a chain in order of creation."""
     try:
-        edges = _symbolic_edges(model, layers)
+        with _deep_recursion():
+            edges = _symbolic_edges(model, layers)
     except Exception:
         edges = None
-    if edges is None:
-        inbound = [{i - 1} if i else set() for i in range(len(layers))]
-        outputs = [len(layers) - 1] if layers else []
-    else:
-        inbound, outputs = edges
+    if edges is not None:
+        return with_outbound(*edges)
+    inbound = [{i - 1} if i else set() for i in range(len(layers))]
+    return replace(with_outbound(inbound, [len(layers) - 1] if layers else []), certain=False)
+
+
+@contextlib.contextmanager
+def _deep_recursion() -> Iterator[None]:
+    """Room for models of a thousand layers; the walk needs a few frames for each."""
+    before = sys.getrecursionlimit()
+    sys.setrecursionlimit(max(before, 20_000))
+    try:
+        yield
+    finally:
+        sys.setrecursionlimit(before)
+
+
+@dataclass(frozen=True)
+class Flow:
+    """One call of a layer seen while a forward pass was traced: the tensors that went in and came out."""
+
+    layer: int
+    inputs: list[Any]
+    outputs: list[Any]
+
+
+def traced_graph(layers: int, flows: list[Flow], predicted: list[Any]) -> LayerGraph:
+    """Edges from the operations of a traced forward pass; sees through whatever the user's ``call`` does in between."""
+    owner: dict[str, int] = {}
+    inbound: list[set[int]] = [set() for _ in range(layers)]
+    for flow in flows:  # in call order: a layer that returns its input unchanged owns that tensor from then on
+        inbound[flow.layer] |= _owners(flow.inputs, owner) - {flow.layer}
+        owner.update({tensor.name: flow.layer for tensor in flow.outputs})
+    outputs: list[int] = []
+    for tensor in predicted:
+        outputs += [i for i in sorted(_owners([tensor], owner)) if i not in outputs]
     return with_outbound(inbound, outputs)
+
+
+def _owners(tensors: list[Any], owner: dict[str, int]) -> set[int]:
+    found: set[int] = set()
+    open_ends, seen = list(tensors), set()
+    while open_ends:
+        tensor = open_ends.pop()
+        if tensor.name in seen:
+            continue
+        seen.add(tensor.name)
+        if tensor.name in owner:
+            found.add(owner[tensor.name])
+        else:
+            open_ends.extend(tensor.op.inputs)
+    return found
 
 
 def with_outbound(inbound: list[set[int]], outputs: list[int]) -> LayerGraph:
@@ -53,6 +107,7 @@ class _Walker:
     def __init__(self, layers: list[Any]) -> None:
         self.index = {id(layer): i for i, layer in enumerate(layers)}
         self.inbound: list[set[int]] = [set() for _ in layers]
+        self.seen: set[int] = set()
         self._done: dict[tuple[int, int, int], set[int]] = {}
 
     def sources(self, tensor: Any, place: _Place | None) -> set[int]:
@@ -80,6 +135,7 @@ class _Walker:
         if mine is None:
             return before
         self.inbound[mine] |= before - {mine}
+        self.seen.add(mine)
         return {mine}
 
     def _through_input(self, tensor: Any, place: _Place | None) -> set[int]:
@@ -115,4 +171,4 @@ def _symbolic_edges(model: Any, layers: list[Any]) -> tuple[list[set[int]], list
         for index in sorted(walker.sources(tensor, None)):
             if index not in last:
                 last.append(index)
-    return walker.inbound, last
+    return (walker.inbound, last) if walker.seen == set(range(len(layers))) else None

@@ -32,7 +32,7 @@ def evaluate_after(watch: FitWatch, model: Any) -> dict[str, Any]:
     if watch.data.inputs_are_named:
         given = dict(zip(names, inputs, strict=False))
     state = Snapshot.of(model)
-    with untouched_randomness():
+    with untouched_randomness(restore=watch.data.kind == "arrays"):
         result = evaluate_model(
             model,
             given,

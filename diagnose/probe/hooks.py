@@ -9,16 +9,23 @@ from types import FrameType
 from typing import Any
 
 from ..source import CallSite
-from .fit_watch import watched_fit
+from .fit_watch import FitCall, watched_fit
 from .model_facts import CompileRecord
 from .session import ProbeSession, ProbeStop
+
+_active: list[ProbeSession] = []
+
+
+def current_session() -> ProbeSession | None:
+    """The session whose hooks are installed, None without hooks."""
+    return _active[-1] if _active else None
 
 
 class Hooks:
     """Patches Keras for one session; a context manager.
 
-    ``from keras import …``, ``from tensorflow import keras`` and ``tf.keras`` give the same classes, so one patch of the
-    class serves them all.
+    ``from keras import …``, ``from tensorflow import keras`` and ``tf.keras`` give the same classes, so one patch of
+    the class serves them all.
     """
 
     def __init__(self, session: ProbeSession) -> None:
@@ -29,7 +36,8 @@ class Hooks:
         import keras
 
         session = self.session
-        for what, install in (
+        _active.append(session)
+        steps: tuple[tuple[str, Callable[[], None]], ...] = (
             ("layers", lambda: self._patch_layers(keras)),
             ("optimizers", lambda: self._patch_init(keras.optimizers.Optimizer)),
             ("losses", lambda: self._patch_init(keras.losses.Loss)),
@@ -37,12 +45,15 @@ class Hooks:
             ("fit", lambda: self._patch_fit(keras)),
             ("train_on_batch", lambda: self._patch_train_on_batch(keras)),
             ("optimizer steps", lambda: self._patch_apply_gradients(keras)),
-        ):
+        )
+        for what, install in steps:
             with session.soft(f"calls of {what}"):
                 install()
         return self
 
     def __exit__(self, *_: object) -> None:
+        if self.session in _active:
+            _active.remove(self.session)
         for undo in reversed(self._undo):
             undo()
         self._undo.clear()
@@ -106,7 +117,7 @@ class Hooks:
             site = None
             with session.soft("where fit was called"):
                 site = session.finder.site(sys._getframe(1))
-            return watched_fit(session, original, self, args, kwargs, site)
+            return watched_fit(FitCall(session, original, self, args, kwargs, site))
 
         self._replace(owner, "fit", fit)
 

@@ -92,7 +92,7 @@ def norm(*tensors: Any) -> Any:
 
 
 def _can_reduce(tensor: Any) -> bool:
-    return tensor.shape.num_elements() != 0
+    return bool(tensor.shape.num_elements() != 0)
 
 
 def _finite_part(x: Any) -> tuple[Any, Any, Any]:

@@ -11,7 +11,7 @@ import numpy as np
 
 from ..source import CallSite
 from ..trace import CompileFacts, LayerFacts, LossFacts, ModelFacts, OptimizerFacts
-from .graph import layer_graph
+from .graph import LayerGraph, layer_graph
 from .plain import plain, shape_tuple, snake_case
 from .session import SiteRegistry
 
@@ -65,15 +65,23 @@ def _is_group(layer: Any) -> bool:
         return False
 
 
-def model_facts(model: Any, sites: SiteRegistry, initial: dict[int, dict[str, float]] | None = None) -> ModelFacts:
-    """Describe a model; ``initial`` holds weight statistics from before the first step by ``id(layer)``."""
+def model_facts(
+    model: Any,
+    sites: SiteRegistry,
+    initial: dict[int, dict[str, float]] | None = None,
+    traced: LayerGraph | None = None,
+) -> ModelFacts:
+    """Describe a model.
+
+    Args:
+        initial: Weight statistics from before the first step, by ``id(layer)``.
+        traced: The layer graph seen in a traced forward pass, for models whose graph cannot be read otherwise.
+    """
     named = flat_layers(model)
     graph = layer_graph(model, [layer for _, layer in named])
-    layers = []
-    for index, (name, layer) in enumerate(named):
-        layers.append(
-            _layer_facts(index, name, layer, graph.inbound[index], graph.outbound[index], sites, initial or {})
-        )
+    if not graph.certain and traced is not None and len(traced.inbound) == len(named):
+        graph = traced
+    layers = [_layer_facts(i, name, layer, graph, sites, initial or {}) for i, (name, layer) in enumerate(named)]
     return ModelFacts(
         name=str(model.name),
         kind=_kind(model),
@@ -110,12 +118,11 @@ def _model_shapes(model: Any, attribute: str) -> tuple[tuple[int | None, ...], .
     return tuple(s for s in shapes if s is not None)
 
 
-def _layer_facts(
+def _layer_facts(  # noqa: PLR0917
     index: int,
     name: str,
     layer: Any,
-    inbound: tuple[int, ...],
-    outbound: tuple[int, ...],
+    graph: LayerGraph,
     sites: SiteRegistry,
     initial: dict[int, dict[str, float]],
 ) -> LayerFacts:
@@ -131,8 +138,8 @@ def _layer_facts(
         parameters=_count(layer.weights),
         trainable_parameters=_count(layer.trainable_weights),
         trainable=bool(layer.trainable),
-        inbound=inbound,
-        outbound=outbound,
+        inbound=graph.inbound[index],
+        outbound=graph.outbound[index],
         site=sites.site(layer),
         config=layer_config(layer),
         weights={_weight_name(w, layer): tuple(int(d) for d in w.shape) for w in layer.weights},
@@ -246,8 +253,8 @@ class CompileRecord:
         bound.apply_defaults()
         given = bound.arguments
         names = [_metric_name(m) for key in ("metrics", "weighted_metrics") for m in _leaves(given.get(key))]
-        options = {
-            name: plain(given.get(name))
+        options: dict[str, Any] = {
+            str(name): plain(given.get(name))
             for name in ("run_eagerly", "steps_per_execution", "jit_compile", "loss_weights", "auto_scale_loss")
             if name in given
         }

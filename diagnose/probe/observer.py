@@ -13,8 +13,8 @@ from typing import Any
 
 import numpy as np
 
+from .graph import Flow, LayerGraph, traced_graph
 from .layer_statistics import (
-    BOUNDED,
     DYING,
     activation_statistics,
     column,
@@ -72,13 +72,15 @@ class _Call:
 class StepObserver:
     """Observes steps of one model. The function is traced at first use and again if the weights change."""
 
-    def __init__(self, model: Any, element_spec: Any, eager: bool = False) -> None:
+    def __init__(self, model: Any, element_spec: Any, restore_randomness: bool = True) -> None:
         self.model = model
         self.layers = [layer for _, layer in flat_layers(model)]
-        self.is_eager = eager
+        self.is_eager = False
+        self.restore_randomness = restore_randomness
         self._spec = element_spec
         self._function: Any = None
         self.has_loss = True
+        self.traced: LayerGraph | None = None
 
     def observe(self, batch: Any, before: Snapshot) -> Observation:
         """Recompute the step that was made on ``batch`` from the weights ``before``.
@@ -88,11 +90,11 @@ class StepObserver:
         """
         arguments = (batch, before.trainable, before.state, [_read(v) for v in self.model.trainable_variables])
         if self.is_eager:
-            with untouched_randomness():
+            with untouched_randomness(self.restore_randomness):
                 packed = self._compute(*arguments)
         else:
             if self._function is None:
-                with untouched_randomness():
+                with untouched_randomness(self.restore_randomness):
                     self._function = self._trace(arguments)
             packed = self._function(*arguments)
         result = np.asarray(packed)
@@ -124,9 +126,12 @@ class StepObserver:
                 has_training = getattr(model, "_call_has_training_arg", True)
                 predicted = model(x, training=True) if has_training else model(x)
                 loss = self._loss(x, y, predicted, sample_weight)
-        positions = [i for i, call in enumerate(calls.calls) if call is not None]
-        logits = [i for i in positions if calls.calls[i].logits is not None]
-        sources = [*trainable, *[calls.calls[i].output for i in positions], *[calls.calls[i].logits for i in logits]]
+        if not tf.executing_eagerly():
+            self.traced = traced_graph(len(self.layers), calls.flows, _graph_tensors(predicted))
+        seen = {i: call for i, call in enumerate(calls.calls) if call is not None}
+        positions = list(seen)
+        logits = [i for i in positions if seen[i].logits is not None]
+        sources = [*trainable, *[seen[i].output for i in positions], *[seen[i].logits for i in logits]]
         gradients = tape.gradient(loss, sources) if loss is not None else [None] * len(sources)
         weight_gradients = gradients[: len(trainable)]
         output_gradients = dict(zip(positions, gradients[len(trainable) :], strict=False))
@@ -141,7 +146,7 @@ class StepObserver:
         ]
         return self._pack(columns, weight_gradients, loss)
 
-    def _layer_values(
+    def _layer_values(  # noqa: PLR0917
         self, layer: Any, call: _Call | None, gradient: Any, variables: Any, after: Any, weight_gradients: Any
     ) -> dict[str, Any]:
         values: dict[str, Any] = {}
@@ -191,6 +196,7 @@ class _CallLog:
 
     def __init__(self, layers: list[Any]) -> None:
         self.calls: list[_Call | None] = [None] * len(layers)
+        self.flows: list[Flow] = []
         self._index = {id(layer): i for i, layer in enumerate(layers)}
         self._original: Any = None
 
@@ -206,6 +212,7 @@ class _CallLog:
             index = log._index.get(id(layer))
             if index is not None and log.calls[index] is None:
                 log.calls[index] = _first_dense_float(outputs)
+                log.flows.append(Flow(index, _graph_tensors((args, kwargs)), _graph_tensors(outputs)))
             return outputs
 
         keras.layers.Layer.__call__ = __call__
@@ -228,6 +235,17 @@ def _first_dense_float(outputs: Any) -> _Call | None:
                 logits = tensor.op.inputs[0]
             return _Call(tensor, logits)
     return None
+
+
+def _graph_tensors(structure: Any) -> list[Any]:
+    """The symbolic tensors of the graph that is being traced; none when running eagerly."""
+    import keras
+    import tensorflow as tf
+
+    if tf.executing_eagerly():
+        return []
+    leaves = keras.tree.flatten(structure)
+    return [t for t in leaves if isinstance(t, tf.Tensor) and _in_current_graph(t)]
 
 
 def _is_float(tensor: Any) -> bool:
@@ -267,6 +285,3 @@ def _refuse_side_effects(concrete: Any) -> None:
     bad = sorted(n for n in names if any(part in n for part in _STATEFUL_OPERATIONS))
     if bad:
         raise NotObservable(f"its forward pass changes state outside of Keras ({', '.join(bad[:3])})")
-
-
-__all__ = ["BOUNDED", "NotObservable", "Observation", "Snapshot", "StepObserver"]

@@ -76,8 +76,8 @@ class SamplingSchedule:
 class LossReader:
     """Turns a running mean that restarts every epoch into losses per step.
 
-    Keras keeps ``total`` and ``count`` of the loss since the epoch began. Their differences are the mean loss of the steps
-    between two readings. Reading costs some microseconds, so it becomes sparse where steps are short.
+    Keras keeps ``total`` and ``count`` of the loss since the epoch began. Their differences are the mean loss of the
+    steps between two readings. Reading costs some microseconds, so it becomes sparse where steps are short.
     """
 
     budget: float = 0.01

@@ -7,13 +7,13 @@ import random
 import time
 import weakref
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
 import numpy as np
 
 from ..source import CallSite
-from ..trace import FitTrace
+from ..trace import DataSample, FitTrace
 from .sites import SiteFinder
 
 
@@ -44,6 +44,43 @@ class SiteRegistry:
         return entry[1] if entry is not None and entry[0]() is thing else None
 
 
+#: All samples of one run together; a script that fits hundreds of models must not fill the memory.
+_MAX_SAMPLE_BYTES = 300_000_000
+
+
+@dataclass
+class SamplePool:
+    """Shares equal data samples between fits and bounds their total size."""
+
+    _arrays: list[np.ndarray] = field(default_factory=list)
+    _bytes: int = 0
+
+    def shared(self, fit: FitTrace) -> FitTrace:
+        """The same fit; its sample uses arrays of earlier fits where they are equal, or is dropped when too much."""
+        if fit.sample is None:
+            return fit
+        groups = {f.name: getattr(fit.sample, f.name) for f in fields(fit.sample)}
+        fresh = [a for arrays in groups.values() for a in arrays if self._known(a) is None]
+        if self._bytes + sum(a.nbytes for a in fresh) > _MAX_SAMPLE_BYTES:
+            return replace(fit, sample=None)
+        self._arrays.extend(fresh)
+        self._bytes += sum(a.nbytes for a in fresh)
+        known = {name: tuple(self._known_or_own(a) for a in arrays) for name, arrays in groups.items()}
+        return replace(fit, sample=DataSample(**known))
+
+    def _known_or_own(self, array: np.ndarray) -> np.ndarray:
+        known = self._known(array)
+        return array if known is None else known
+
+    def _known(self, array: np.ndarray) -> np.ndarray | None:
+        for known in self._arrays:
+            if known is array or (
+                known.shape == array.shape and known.dtype == array.dtype and known.tobytes() == array.tobytes()
+            ):
+                return known
+        return None
+
+
 @dataclass
 class ProbeSession:
     """State shared by the hooks of one probe run.
@@ -65,6 +102,7 @@ class ProbeSession:
     gradient_steps: int = 0
     stopped: bool = False
     changed: Callable[[], None] = lambda: None
+    samples: SamplePool = field(default_factory=SamplePool)
     compile_records: weakref.WeakKeyDictionary[Any, Any] = field(default_factory=weakref.WeakKeyDictionary)
 
     def note(self, text: str) -> None:
@@ -78,7 +116,11 @@ class ProbeSession:
         try:
             yield
         except Exception as error:
-            self.note(f"The probe could not record {what}: {type(error).__name__}: {first_line(error)}")
+            self.failed(what, error)
+
+    def failed(self, what: str, error: Exception) -> None:
+        """Note a failure of ours."""
+        self.note(f"The probe could not record {what}: {type(error).__name__}: {first_line(error)}")
 
     def out_of_time(self) -> bool:
         return self.deadline is not None and time.monotonic() > self.deadline
@@ -92,11 +134,21 @@ def first_line(error: BaseException, limit: int = 200) -> str:
 
 
 @contextlib.contextmanager
-def untouched_randomness() -> Iterator[None]:
-    """Give Python's, NumPy's and TensorFlow's global generators their state back, whatever runs inside draws."""
+def untouched_randomness(restore: bool = True) -> Iterator[None]:
+    """Give the global random generators their state back, whatever runs inside draws from them.
+
+    Args:
+        restore: False where threads of the user's may draw at the same time (generators that Keras prefetches from):
+            putting the state back would make them draw the same numbers twice.
+    """
+    if not restore:
+        yield
+        return
     python_state, numpy_state = random.getstate(), np.random.get_state()
     context = tensorflow_generator()
     context_state = context.getstate() if context is not None else None
+    keras_state = keras_seed_state()
+    keras_value = np.array(keras_state) if keras_state is not None else np.zeros(0)
     try:
         yield
     finally:
@@ -104,6 +156,19 @@ def untouched_randomness() -> Iterator[None]:
         np.random.set_state(numpy_state)
         if context is not None and context_state is not None:
             context.setstate(context_state)
+        if keras_state is not None and not np.array_equal(np.array(keras_state), keras_value):
+            keras_state.assign(keras_value)
+
+
+def keras_seed_state() -> Any | None:
+    """The variable behind ``keras.random`` without a seed, None as long as nothing has used it."""
+    try:
+        from keras.src.backend.common import global_state
+
+        generator = global_state.get_global_attribute("global_seed_generator")
+        return None if generator is None else generator.state
+    except Exception:
+        return None
 
 
 def tensorflow_generator() -> random.Random | None:

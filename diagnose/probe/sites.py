@@ -78,7 +78,9 @@ class SiteFinder:
         return known
 
     def _is_users_file(self, filename: str) -> bool:
-        if filename.startswith("<"):  # exec'd strings; notebook cells are files of their own
+        if filename.startswith("<ipython-input") or "ipykernel_" in filename:  # the cells of a notebook
+            return True
+        if filename.startswith("<"):  # executed strings
             return False
         path = Path(os.path.realpath(filename))
         if path == self.script:
@@ -110,7 +112,10 @@ class SiteFinder:
             text = linecache.getline(code.co_filename, line).rstrip("\r\n")
             return SourceSpan(self._name(code.co_filename), line, 1, line, len(text) + 1)
         line, end_line, column, end_column = found
-        assert line is not None and end_line is not None and column is not None and end_column is not None
+        assert line is not None
+        assert end_line is not None
+        assert column is not None
+        assert end_column is not None
         # The interpreter begins a method call that spans lines at the attribute; the syntax tree knows the whole call.
         call = self._calls_in(code.co_filename).get((end_line, end_column))
         if call is not None and (call.lineno, call.col_offset) <= (line, column):

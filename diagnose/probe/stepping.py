@@ -13,13 +13,16 @@ import numpy as np
 from ..trace import LAYER_STATISTICS, Statistics
 from .data_capture import DataCapture
 from .feed import BatchFeed
+from .graph import LayerGraph
 from .model_facts import flat_layers, initial_statistics
 from .observer import NotObservable, Snapshot, StepObserver
 from .schedule import LossReader, SamplingSchedule
-from .session import ProbeSession, ProbeStop, first_line, untouched_randomness
+from .session import ProbeSession, ProbeStop, first_line
 
 #: Batches that are taken for the data sample from the first epoch of a dataset or generator.
 _DATA_BATCHES = 64
+#: Steps between two occasions to save what was recorded (it is saved only every few seconds).
+_SAVE_EVERY = 50
 #: Steps observed after a loss became non-finite.
 _AFTER_NONFINITE = 3
 
@@ -29,7 +32,8 @@ class StepWatch:
 
     Attributes:
         initial: Statistics of the weights before the first step, by ``id(layer)``.
-        built: Called once when the model is known to be built.
+        traced: Layer graph as seen in the first observed forward pass.
+        built: Called when more is known of the model: it is built, it was traced.
         step: Training steps done.
     """
 
@@ -43,6 +47,7 @@ class StepWatch:
         self.schedule = SamplingSchedule(budget=session.budget)
         self.losses = LossReader()
         self.initial: dict[int, dict[str, float]] = {}
+        self.traced: LayerGraph | None = None
         self.built: Callable[[], None] = lambda: None
         self.step = 0
         self.epoch = 0
@@ -51,6 +56,7 @@ class StepWatch:
         self.sample_epochs: list[int] = []
         self.norms: list[float] = []
         self._observer: StepObserver | None = None
+        self._active = True
         self._observing = True
         self._stepping_in = True
         self._feed: BatchFeed | None = None
@@ -77,6 +83,9 @@ class StepWatch:
 
     def detach(self) -> None:
         """Give the model its own functions back."""
+        self._active = (
+            False  # another callback may have wrapped our function in the meantime: then it is a mere passage
+        )
         model = self.model_reference()
         if model is None:
             return
@@ -93,6 +102,8 @@ class StepWatch:
 
     def run(self, original: Callable[[Any], Any], iterator: Any) -> Any:
         """One call of the training function: ``steps_per_execution`` steps."""
+        if not self._active:
+            return original(iterator)
         if self.session.out_of_time():
             self.session.stopped = True
             raise ProbeStop
@@ -103,11 +114,13 @@ class StepWatch:
             begin = time.perf_counter()
             logs = original(iterator)
             self.schedule.training_seconds += time.perf_counter() - begin
-        self._after_step(logs)
+        self._after_step()
         return logs
 
-    def _after_step(self, logs: Any) -> None:
+    def _after_step(self) -> None:
         self.step += self._per_call
+        if self.step % _SAVE_EVERY < self._per_call:
+            self.session.changed()
         if self.losses.due(self.step, self.schedule.training_seconds):
             with self.session.soft("the loss of a step"):
                 self._read_loss()
@@ -175,12 +188,16 @@ class StepWatch:
         first = self._observer is None
         try:
             if self._observer is None or len(before.trainable) != len(model.trainable_variables):
-                self._observer = StepObserver(model, spec)
+                arrays = self.data is not None and self.data.kind == "arrays"
+                self._observer = StepObserver(model, spec, restore_randomness=arrays)
             seen = self._observer.observe(batch, before)
         except Exception as error:
             self._observation_failed(error, model)
             return
         seconds = time.perf_counter() - begin
+        if first:
+            self.traced = self._observer.traced
+            self.built()
         if first and not self._observer.has_loss:
             self.session.note("The model trains with a loss of its own (train_step); gradients are not recorded.")
         # Tracing happens once; only what recurs counts against the budget.
@@ -194,7 +211,7 @@ class StepWatch:
         self.norms.append(gradient_norm)
         if self.schedule.thin():
             for series in (self.rows, self.sample_steps, self.sample_epochs, self.norms):
-                del series[1::2]  # type: ignore[attr-defined]
+                del series[1::2]
 
     def _observation_failed(self, error: Exception, model: Any) -> None:
         if getattr(model, "run_eagerly", False) and self._observer is not None and not self._observer.is_eager:
@@ -262,9 +279,9 @@ class StepWatch:
         feed = feeds.of(iterator.element_spec)
         return original(feed.short_iterator(batches) if ended else feed.iterator(batches))
 
-    def statistics(self) -> Statistics:
-        """The series so far."""
-        layers = self.rows[0].shape[1] if self.rows else 0
+    def statistics(self, layers: int) -> Statistics:
+        """The series so far, for a model of ``layers`` layers."""
+        layers = self.rows[0].shape[1] if self.rows else layers
         table = np.stack(self.rows) if self.rows else np.zeros((0, len(LAYER_STATISTICS), layers), np.float32)
         return Statistics(
             steps=np.asarray(self.sample_steps, dtype=np.int64),
@@ -309,6 +326,3 @@ def _build_by_tracing(model: Any, spec: Any) -> None:
         return model(x, training=True) if getattr(model, "_call_has_training_arg", True) else model(x)
 
     tf.function(forward, autograph=False, input_signature=[spec]).get_concrete_function()
-
-
-__all__ = ["StepWatch", "untouched_randomness"]
