@@ -279,8 +279,9 @@ SPARK_WIDTH, SPARK_HEIGHT = 46, 16
 
 def sparkline(values: Values, scale: Scale, points: int) -> Sparkline | None:
     """Draw a series small; None when it holds no value."""
-    present = [value for value in map(wording.finite, values) if value is not None]
-    if not present:
+    first = next((value for value in values if wording.finite(value) is not None), None)
+    last = next((value for value in reversed(values) if wording.finite(value) is not None), None)
+    if first is None or last is None:
         return None
     indices = thin(len(values), points)
     pieces: list[list[tuple[float, float]]] = [[]]
@@ -295,8 +296,8 @@ def sparkline(values: Values, scale: Scale, points: int) -> Sparkline | None:
     return Sparkline(
         paths=tuple(path_data(piece) for piece in pieces if len(piece) > 1),
         dots=tuple(piece[0] for piece in pieces if len(piece) == 1),
-        last=wording.number(present[-1]),
-        text=f"{wording.number(present[0])} to {wording.number(present[-1])}",
+        last=wording.number(last),
+        text=f"{wording.number(first)} to {wording.number(last)}",
     )
 
 

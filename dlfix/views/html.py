@@ -82,11 +82,17 @@ def render_html(result: Result) -> str:
         True
     """
     page = ""
-    for detail in _DETAILS:
+    for detail in _details_for(result):
         page = _render(result, detail)
         if len(page.encode()) <= BYTES_AT_MOST:
             break
     return page
+
+
+def _details_for(result: Result) -> tuple[Detail, ...]:
+    """The levels worth trying: a model with very many layers cannot fit with all its rows."""
+    layers = len(result.model.layers) if result.model is not None else 0
+    return _DETAILS if layers <= _DETAILS[1].layer_rows else _DETAILS[2:]
 
 
 def _render(result: Result, detail: Detail) -> str:

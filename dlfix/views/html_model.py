@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -146,7 +147,7 @@ def _scale_words(scale: charts.Scale) -> str:
 def _box(box: graph.Box, sparks: Sequence[charts.Sparkline | None], shown: Sequence[Statistic]) -> ShownBox:
     node, layer = box.node, box.node.layers[0]
     if node.is_folded:
-        parameters = wording.count(sum(entry.parameters for entry in node.layers), "parameter")
+        parameters = f"{sum(entry.parameters for entry in node.layers):,} par."
         name = graph.block_name(node)
         kind = f"layers {layer.index} to {node.layers[-1].index}, {parameters}"
         sparks = ()
@@ -157,15 +158,22 @@ def _box(box: graph.Box, sparks: Sequence[charts.Sparkline | None], shown: Seque
     return ShownBox(
         at=box,
         title=wording.one_line(f"{name}: {kind}", 200),
-        name=wording.shortened(name, _MARKED_NAME_LIMIT if faults else _NAME_LIMIT),
-        kind=wording.one_line(kind, _KIND_LIMIT),
-        members=tuple(wording.one_line(line, _KIND_LIMIT) for line in graph.block_members(node))
+        name=wording.shortened(name, _room(name, _MARKED_NAME_LIMIT if faults else _NAME_LIMIT)),
+        kind=wording.one_line(kind, _room(kind, _KIND_LIMIT)),
+        members=tuple(wording.one_line(line, _room(line, _KIND_LIMIT)) for line in graph.block_members(node))
         if node.is_folded
         else (),
         faults=faults,
         folded=node.is_folded,
         sparks=tuple(BoxSpark(entry.caption, entry.name, line) for entry, line in pairs if line is not None),
     )
+
+
+def _room(text: str, limit: int) -> int:
+    """How many characters of a text fit where ``limit`` Latin ones do: East Asian ones are twice as wide."""
+    start = text[:limit]
+    wide = sum(unicodedata.east_asian_width(character) in "WF" for character in start)
+    return limit if not wide else max(4, limit * len(start) // (len(start) + wide))
 
 
 def _kind(layer: LayerResult) -> str:

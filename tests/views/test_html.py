@@ -177,7 +177,7 @@ def test_size_is_bounded(page: Page) -> None:
 
 
 def test_detail_is_given_up_before_the_bound(samples: ModuleType) -> None:
-    result = samples.huge(900)
+    result = samples.huge(600)
     long_diff = "--- a/f.py\n+++ b/f.py\n@@ -1,3000 +1,3000 @@\n" + "".join(
         f"-old {i}\n+new {i}\n" for i in range(3000)
     )
