@@ -64,6 +64,8 @@ class StepWatch:
         self._wrapped: Any = None
         self._test: tuple[Any, Any] | None = None
         self._nonfinite_seen = False
+        self._epochs_begun = 0
+        self._validation_ended = False
         self._per_call = max(1, int(getattr(model, "steps_per_execution", 1) or 1))
 
     def attach(self) -> None:
@@ -97,6 +99,7 @@ class StepWatch:
 
     def begin_epoch(self, epoch: int) -> None:
         self.epoch = epoch
+        self._epochs_begun += 1
         self.schedule.begin_epoch(epoch)
         self.losses.restart()
 
@@ -130,7 +133,7 @@ class StepWatch:
         import tensorflow as tf
 
         if not isinstance(iterator, tf.data.Iterator):
-            self._give_up("training is distributed" if hasattr(iterator, "element_spec") else "batches are not tf.data")
+            self._give_up("training is distributed over several devices")
             return original(iterator)
         batches, ended = _take(iterator, self._per_call)
         if not batches:
@@ -239,20 +242,24 @@ class StepWatch:
 
     def _wants_data(self) -> bool:
         data = self.data
-        if data is None or not data.wants_batch(validation=False):
+        # Later epochs bring the same rows again, and rows on both sides of a split would flatter a reference learner.
+        if data is None or self._epochs_begun > 1 or not data.wants_batch(validation=False):
             return False
         stride = max(1, (self.steps_per_epoch or 0) // _DATA_BATCHES)
         return self.step < _DATA_BATCHES * stride and self.step % stride < self._per_call
 
     def _collect(self, batches: list[Any], validation: bool) -> None:
-        if self.data is not None:
+        if self.data is not None and (validation or self._epochs_begun <= 1):
             for batch in batches:
                 self.data.add_batch(batch, validation)
 
     def attach_validation(self) -> None:
         """Take rows for the validation sample from validation batches as they pass by."""
         model, data = self.model_reference(), self.data
-        if model is None or data is None or self._test is not None or not data.wants_batch(validation=True):
+        if model is None or data is None or not data.wants_batch(validation=True):
+            return
+        if self._test is not None:  # a pass over the validation data is over; another brings the same rows
+            self._validation_ended = True
             return
         original, feed_of = model.test_function, _Feeds()
         if original is None:
@@ -268,10 +275,12 @@ class StepWatch:
     def _run_validation(self, original: Callable[[Any], Any], iterator: Any, feeds: _Feeds) -> Any:
         import tensorflow as tf
 
-        wanted = self.data is not None and self.data.wants_batch(validation=True)
+        wanted = self._active and not self._validation_ended
+        wanted = wanted and self.data is not None and self.data.wants_batch(validation=True)
         if not wanted or not isinstance(iterator, tf.data.Iterator):
             return original(iterator)
         batches, ended = _take(iterator, self._per_call)
+        self._validation_ended = ended
         if not batches:
             return original(iterator)
         with self.session.soft("a validation batch"):
