@@ -8,7 +8,6 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-
 from dlfix.diagnose.execution import Executor, Job, JobOutcome, Limits
 
 PLAIN_AGENT = "dlfix.diagnose.execution.plain:run"

@@ -11,9 +11,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-
 from dlfix.diagnose.execution import Executor, JobState, find_project_root
 from dlfix.diagnose.execution.isolation import Isolation, strongest_isolation
+
 from tests.diagnose.execution.conftest import Run, log_of, make_job, picture
 
 KINDS = ["overlay", "redirect+landlock", "redirect"]
@@ -72,7 +72,8 @@ import csv, os
 for row in range(3):
     with open('log.csv', 'a', newline='') as file: csv.writer(file).writerow([row])
 assert len(open('log.csv').readlines()) == 3
-assert sorted(name for _, _, names in os.walk('.') for name in names) == ['log.csv', 'model.bin', 'train.csv', 'train.py']""",
+found = sorted(name for _, _, names in os.walk('.') for name in names)
+assert found == ['log.csv', 'model.bin', 'train.csv', 'train.py']""",
     "chdir": """
 import os, pathlib
 os.makedirs('out/run'); os.chdir('out/run'); pathlib.Path('here.txt').write_text('1')
@@ -159,7 +160,7 @@ def test_output_is_really_written(protected: Executor, run: Run, project: Path, 
     inside = project / ".dlfix" / "runs" / "1"  # the usual place: within what is protected
     script = project / "train.py"
     script.write_text(
-        "import os, json\nos.makedirs(job_output := os.environ['OUT'] + '/deep'); open(job_output + '/r', 'w').write('1')\n",
+        "import os\nos.makedirs(out := os.environ['OUT'] + '/deep'); open(out + '/r', 'w').write('1')\n",
         encoding="utf-8",
     )
     outcome = protected.run(make_job(script, project, inside, environment={"OUT": str(inside)}))
@@ -231,7 +232,9 @@ def test_unwritable_leftovers_are_removed_and_nothing_else_is_touched(run: Run, 
     before = scratch.stat().st_mode
     for kind in KINDS:
         with Executor(preload=(), scratch=scratch, isolation=kind) as executor:
-            source = "import os, tempfile; os.makedirs('deep/er'); os.chmod('deep', 0o500); os.chmod(tempfile.mkdtemp(), 0)"
+            source = (
+                "import os, tempfile; os.makedirs('deep/er'); os.chmod('deep', 0o500); os.chmod(tempfile.mkdtemp(), 0)"
+            )
             assert run(source, executor).state is JobState.COMPLETED
         assert list(scratch.iterdir()) == []
         assert scratch.stat().st_mode == before
@@ -248,7 +251,8 @@ from pathlib import Path
 from dlfix.diagnose.execution import Executor, Job, Limits
 root = Path(sys.argv[1])
 with Executor(preload=(), scratch=root / "scratch", isolation="overlay") as executor:
-    outcome = executor.run(Job("dlfix.diagnose.execution.plain:run", str(root / "mine" / "train.py"), str(root / "mine"),
+    outcome = executor.run(Job(
+        "dlfix.diagnose.execution.plain:run", str(root / "mine" / "train.py"), str(root / "mine"),
         str(root / "mine" / "out"), Limits(20, 1 << 30)))
     print(outcome.state, outcome.reason, outcome.log.read_text(), sep="|", end="")
 """

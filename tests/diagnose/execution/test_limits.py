@@ -12,9 +12,9 @@ from pathlib import Path
 
 import psutil
 import pytest
-
 from dlfix.diagnose.execution import Executor, ExecutorError, JobState
 from dlfix.diagnose.execution.capture import KEPT_BYTES, OutputCapture
+
 from tests.diagnose.execution.conftest import Run, log_of, make_job
 
 
@@ -62,7 +62,7 @@ def test_sudden_ends(run: Run, source: str, reason: str) -> None:
         "import signal, time\nsignal.signal(15, lambda *a: time.sleep(60))\ntime.sleep(60)",
         "import atexit, time; atexit.register(time.sleep, 60); raise SystemExit(4)\n" * 2 + "#",
         "import subprocess; subprocess.run(['sleep', '60'])",
-        "import os, time\nfor _ in range(3): os.fork()\nos.setsid() if os.getpid() != os.getsid(0) else 0\ntime.sleep(60)",
+        "import os, time\nfor _ in range(3): os.fork()\nif os.getpid() != os.getsid(0): os.setsid()\ntime.sleep(60)",
     ],
     ids=["sleeps", "in-C", "ignores-signals", "slow-handler", "slow-exit-handler", "subprocess", "forks"],
 )
@@ -90,12 +90,23 @@ def test_memory_of_the_whole_tree(run: Run) -> None:
     assert outcome.state is JobState.OUT_OF_MEMORY
     assert "315 MB are allowed" in outcome.reason
     assert outcome.peak_memory_bytes > 300 << 20
-    workers = "import os, time\nfor _ in range(4):\n    if os.fork() == 0: x = os.urandom(100 << 20); time.sleep(30); os._exit(0)\ntime.sleep(30)"
+    workers = """
+import os, time
+for _ in range(4):
+    if os.fork() == 0: x = os.urandom(100 << 20); time.sleep(30); os._exit(0)
+time.sleep(30)
+"""
     assert run(workers, memory=300 << 20).state is JobState.OUT_OF_MEMORY
 
 
 def test_shared_pages_count_once(run: Run) -> None:
-    source = "import os, time\nx = bytearray(os.urandom(150 << 20))\nfor _ in range(3):\n    if os.fork() == 0: time.sleep(0.5); os._exit(0)\ntime.sleep(0.6)"
+    source = """
+import os, time
+x = os.urandom(150 << 20)
+for _ in range(3):
+    if os.fork() == 0: time.sleep(0.5); os._exit(0)
+time.sleep(0.6)
+"""
     assert run(source, memory=400 << 20).state is JobState.COMPLETED
 
 
@@ -107,7 +118,8 @@ subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)", "{mark}"]
 if os.fork() == 0:
     os.setsid()
     if os.fork() == 0:
-        os.execv(sys.executable, [sys.executable, "-c", "import time, signal; signal.signal(15, signal.SIG_IGN); time.sleep(60)", "{mark}"])
+        stubborn = "import time, signal; signal.signal(15, signal.SIG_IGN); time.sleep(60)"
+        os.execv(sys.executable, [sys.executable, "-c", stubborn, "{mark}"])
     os._exit(0)
 time.sleep(0.5)
 print("done")
@@ -136,7 +148,8 @@ def test_gigabyte_of_output(run: Run) -> None:
     assert outcome.state is JobState.COMPLETED
     assert time.monotonic() - begin < 15
     log = log_of(outcome)
-    assert log.startswith("first\nxxx") and log.endswith("xxxlast\n")
+    assert log.startswith("first\nxxx")
+    assert log.endswith("xxxlast\n")
     assert outcome.log.stat().st_size < 2 * KEPT_BYTES + 100
     assert f"[... {(1 << 30) + 11 - 2 * KEPT_BYTES} bytes of output left out ...]" in log
 
@@ -156,7 +169,8 @@ def test_script_that_deletes_itself_and_moves(run: Run, project: Path) -> None:
         "import os, shutil\nos.remove(__file__); shutil.rmtree('data'); os.chdir('/'); print(os.path.exists(__file__))"
     )
     assert (outcome.state, log_of(outcome)) == (JobState.COMPLETED, "False\n")
-    assert (project / "train.py").exists() and (project / "data").exists()
+    assert (project / "train.py").exists()
+    assert (project / "data").exists()
 
 
 def test_script_that_kills_its_parent(run: Run) -> None:

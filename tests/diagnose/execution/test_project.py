@@ -4,7 +4,6 @@ import tempfile
 from pathlib import Path
 
 import pytest
-
 from dlfix.diagnose.execution import find_project_root
 
 

@@ -9,7 +9,6 @@ import sys
 from pathlib import Path
 
 import pytest
-
 from dlfix.diagnose.execution import Executor, JobState
 
 from tests.diagnose.execution.conftest import Run, log_of, make_job
@@ -123,7 +122,8 @@ def test_sources_are_replaced_in_memory(run: Run, project: Path) -> None:
 def test_ends(run: Run, source: str, state: JobState, code: int, reason: str) -> None:
     outcome = run(source)
     assert (outcome.state, outcome.exit_code) == (state, code)
-    assert outcome.reason.startswith(reason) and bool(outcome.reason) == bool(reason)
+    assert outcome.reason.startswith(reason)
+    assert bool(outcome.reason) == bool(reason)
     assert outcome.start_seconds is not None
 
 
@@ -184,6 +184,8 @@ def test_agent_decides_what_an_exception_means(run: Run, project: Path) -> None:
 
 def test_missing_script_and_agent_are_outcomes(executor: Executor, project: Path, tmp_path: Path) -> None:
     missing = executor.run(make_job(project / "nothing.py", project, tmp_path / "output"))
-    assert missing.state is JobState.RAISED and "nothing.py" in missing.reason
+    assert missing.state is JobState.RAISED
+    assert "nothing.py" in missing.reason
     wrong = executor.run(make_job(project / "x.py", project, tmp_path / "output", agent="no_such_module:run"))
-    assert wrong.state is JobState.RAISED and "no_such_module" in wrong.reason
+    assert wrong.state is JobState.RAISED
+    assert "no_such_module" in wrong.reason

@@ -3,9 +3,9 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-
 from dlfix.diagnose.execution import Executor, Job
 from dlfix.diagnose.execution.start_method import reason_for_cold_start, variables_set_by_source
+
 from tests.diagnose.execution.conftest import Run, log_of, make_job
 
 

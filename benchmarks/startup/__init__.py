@@ -1,0 +1,1 @@
+"""How much faster a script starts from the fork server than from a cold interpreter."""
