@@ -30,7 +30,7 @@ STATISTICS = (
 
 
 #: Characters that fit a line in a box, and its heading beside a fault mark or alone.
-_KIND_LIMIT, _MARKED_NAME_LIMIT, _NAME_LIMIT = 40, 19, 28
+_KIND_LIMIT, _MARKED_NAME_LIMIT, _NAME_LIMIT = 38, 19, 28
 
 
 @dataclass(frozen=True)
