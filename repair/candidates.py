@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import combinations, product
 from typing import TYPE_CHECKING, Any
@@ -17,8 +17,8 @@ from .patch import Applicability, EditContext, EditRequest, Patch
 if TYPE_CHECKING:
     from .edits.sources import SourceFiles
 
-#: How many suspicions are answered at once. Of the 35 cases with a genuine fault (also partly), 31 have real faults of two
-#: or more kinds, and 24 of at most three.
+#: How many suspicions are answered at once. Of the 35 cases with a genuine fault (also partly), 31 have real faults of
+#: two or more kinds, and 24 of at most three.
 JOINT_SUSPICIONS = 3
 
 #: Answers tried per suspicion before a combination is given up because of conflicts.
@@ -154,7 +154,9 @@ class _Workshop:
     def render_first(self, hypotheses: Iterable[_Hypothesis]) -> None:
         """Make the first of several hypotheses that can be made; the others are its substitutes."""
         for hypothesis in hypotheses:
-            if not _contradicts_itself(hypothesis) and self.render(hypothesis, quiet=True):
+            if _contradicts_itself(hypothesis) or _repeats_itself(hypothesis):
+                continue
+            if self.render(hypothesis, quiet=True):
                 return
 
     def _note(self, hypothesis: _Hypothesis, reason: str, quiet: bool) -> None:
@@ -220,13 +222,19 @@ def _suspicions(usable: Sequence[RuleMatch], diagnosis: Diagnosis) -> list[list[
         by_family.setdefault(family, []).append(found)
         strength[family] = max(strength.get(family, 0.0), fault.confidence)
     suspected = {fault.kind: fault.confidence for fault in reversed(diagnosis.faults)}
+    ranked = sorted(by_family, key=lambda family: (-strength[family], sorted(family)))
+    return [
+        _most_worth_first(by_family[family], {kind: suspected.get(kind, 0.0) for kind in family}) for family in ranked
+    ]
+
+
+def _most_worth_first(answers: Sequence[RuleMatch], suspected: Mapping[str, float]) -> list[RuleMatch]:
+    """One answer for several suspected faults of a family is worth more than one for one of them."""
 
     def worth(found: RuleMatch) -> float:
-        """One answer for several suspected faults of the family is worth more than one for one of them."""
-        return found.rule.confidence * sum(suspected.get(kind, 0.0) for kind in found.rule.kinds)
+        return found.rule.confidence * math.fsum(suspected.get(kind, 0.0) for kind in found.rule.kinds)
 
-    ranked = sorted(by_family, key=lambda family: (-strength[family], sorted(family)))
-    return [sorted(by_family[family], key=lambda found: (-worth(found), found.rule.id)) for family in ranked]
+    return sorted(answers, key=lambda found: (-worth(found), found.rule.id))
 
 
 def _ways(suspicions: Sequence[Sequence[RuleMatch]]) -> list[tuple[RuleMatch, ...]]:
@@ -245,6 +253,15 @@ def _contradicts_itself(hypothesis: _Hypothesis) -> bool:
             what = (_SETS.get(edit.edit, edit.edit), edit.layer, edit.parameters.get("target"), name)
             if settings.setdefault(what, edit.parameters) != edit.parameters:
                 return True
+    return False
+
+
+def _repeats_itself(hypothesis: _Hypothesis) -> bool:
+    """Whether an answer asks for nothing that the others do not ask for; a smaller combination then says the same."""
+    for found in hypothesis.matches:
+        others = [edit for other in hypothesis.matches if other is not found for edit in other.edits]
+        if all(edit in others for edit in found.edits):
+            return True
     return False
 
 

@@ -195,6 +195,16 @@ def test_contradicting_answers_are_not_joined() -> None:
         assert len(rates) <= 1
 
 
+def test_an_answer_that_adds_nothing_is_not_joined() -> None:
+    dead = [fault("hidden_activation", 0.5, layer=0), fault("learning_rate", 0.6, direction="too high")]
+    program = PROGRAM.replace("Dense(16)", 'Dense(16, activation="relu")')
+    found = propose(*dead, fault("epochs", 0.3, suggested_epochs=50), program=program)
+    assert any(len(patch.fault_kinds) == 3 for patch in found.patches)
+    for patch in found.patches:
+        parts = patch.title.lower().split("; ")
+        assert len(set(parts)) == len(parts)
+
+
 def test_the_order_is_always_the_same() -> None:
     faults = (ACTIVATION, HIDDEN, DROPOUT, fault("loss", 0.4))
     assert [p.key for p in propose(*faults).patches] == [p.key for p in propose(*faults).patches]
