@@ -28,10 +28,12 @@ MAX_COLUMNS = 4096
 COMPONENTS = 64
 WIDE = 128
 MAX_OUTPUTS = 64
-MAX_TOKENS = 2000
-#: Below this many rows nothing can be held out; leave-one-out down to the second number, the training rows below it.
+MAX_TOKENS = 500
+TREES = 50
+#: Below this many rows too few can be held out: cross-validated down to the second number, on the training rows below.
 SMALL = 40
 TINY = 10
+FOLDS = 10
 
 Predict = Callable[[np.ndarray, np.ndarray, np.ndarray], np.ndarray]
 
@@ -67,9 +69,12 @@ def reference_scores(
     if sample is None or not sample.inputs or not sample.targets or task.kind == "unknown":
         return nothing
     _load_learners()
+    from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
+
     started = time.monotonic()
     try:
-        with warnings.catch_warnings(), np.errstate(all="ignore"):
+        # One thread: on small samples and shared cores, threads that wait for each other cost far more than they save.
+        with warnings.catch_warnings(), np.errstate(all="ignore"), threadpool_limits(1):
             warnings.simplefilter("ignore")
             split = _split(sample, tokens)
             if split is None:
@@ -175,7 +180,9 @@ def _classifier(name: str, rows: int, classes: int, uneven: bool) -> Any:
     if name == "randomized trees":
         from sklearn.ensemble import ExtraTreesClassifier
 
-        return ExtraTreesClassifier(80, min_samples_leaf=2 if rows >= SMALL else 1, class_weight=weight, random_state=0)
+        return ExtraTreesClassifier(
+            TREES, min_samples_leaf=2 if rows >= SMALL else 1, class_weight=weight, random_state=0
+        )
     if rows < SMALL or classes > 5:
         return None
     from sklearn.ensemble import HistGradientBoostingClassifier
@@ -214,20 +221,20 @@ def _regressor(name: str, rows: int, outputs: int) -> Any:
     if name == "randomized trees":
         from sklearn.ensemble import ExtraTreesRegressor
 
-        return ExtraTreesRegressor(80, min_samples_leaf=2 if rows >= SMALL else 1, random_state=0)
+        return ExtraTreesRegressor(TREES, min_samples_leaf=2 if rows >= SMALL else 1, random_state=0)
     if rows < SMALL or outputs > 1:
         return None
     from sklearn.ensemble import HistGradientBoostingRegressor
 
-    return HistGradientBoostingRegressor(max_iter=80, early_stopping=False, random_state=0)
+    return HistGradientBoostingRegressor(max_iter=60, early_stopping=False, random_state=0)
 
 
 def _predict(learner: Any, train_x: np.ndarray, train_y: np.ndarray, split: _Split) -> np.ndarray:
     from sklearn.base import clone
-    from sklearn.model_selection import LeaveOneOut, cross_val_predict
+    from sklearn.model_selection import KFold, cross_val_predict
 
     if split.test_x is split.train_x and TINY <= len(train_x) < SMALL:
-        return np.asarray(cross_val_predict(clone(learner), train_x, train_y, cv=LeaveOneOut()))
+        return np.asarray(cross_val_predict(clone(learner), train_x, train_y, cv=KFold(FOLDS)))
     return np.asarray(learner.fit(train_x, train_y).predict(split.test_x))
 
 
@@ -248,7 +255,7 @@ def _split(sample: DataSample, tokens: bool) -> _Split | None:
         test_inputs, test_targets = sample.inputs, sample.targets
     fit_features = _Features(sample.inputs, train, tokens)
     train_x = fit_features.of(sample.inputs, train)
-    # With nothing held out both sides are one object, which asks for leave-one-out.
+    # With nothing held out both sides are one object, which asks for cross-validation.
     same = len(test) == 0
     test_x = train_x if same else fit_features.of(test_inputs, test)
     return _Split(
@@ -269,6 +276,7 @@ class _Features:
     def __init__(self, inputs: Sequence[np.ndarray], rows: np.ndarray, tokens: bool) -> None:
         self._tokens = tokens
         self._columns = [_chosen_columns(np.asarray(part)) for part in inputs]
+        self._words = [_frequent_words(np.asarray(part)[rows]) if tokens else None for part in inputs]
         table = self._table(inputs, rows)
         self._fill = np.nan_to_num(np.nanmedian(table, axis=0))
         table = np.where(np.isnan(table), self._fill, table)
@@ -277,7 +285,7 @@ class _Features:
         self._deviation = np.where(self._kept, deviation, 1.0)
         self._reduce: Any = None
         scaled = self._scale(table)
-        if scaled.shape[1] > WIDE:
+        if scaled.shape[1] > WIDE and not tokens:
             from sklearn.decomposition import PCA
 
             components = min(COMPONENTS, len(scaled) - 1, scaled.shape[1])
@@ -290,6 +298,8 @@ class _Features:
         return scaled if self._reduce is None else np.asarray(self._reduce.transform(scaled), dtype=float)
 
     def _scale(self, table: np.ndarray) -> np.ndarray:
+        if self._tokens:  # counts of words are comparable as they are; standardising would blow up the rare ones
+            return table
         scaled = (table - self._mean) / self._deviation
         kept = scaled[:, self._kept] if self._kept.any() else scaled[:, :1]
         clipped: np.ndarray = np.clip(kept, -10.0, 10.0)
@@ -301,13 +311,13 @@ class _Features:
         return np.where(np.isfinite(table), table, np.nan)
 
     def _parts(self, inputs: Sequence[np.ndarray], rows: np.ndarray) -> Iterator[np.ndarray]:
-        for part, columns in zip(inputs, self._columns, strict=True):
+        for part, columns, words in zip(inputs, self._columns, self._words, strict=True):
             chosen = np.asarray(part)[rows]
             if chosen.dtype.kind not in "biuf":
                 continue
             flat = chosen.reshape(len(chosen), -1)
-            if self._tokens and bool(np.all(flat == np.floor(flat))):
-                yield _counts(flat)
+            if words is not None:
+                yield _counts(flat, words)
             else:
                 yield flat[:, columns].astype(float)
 
@@ -319,9 +329,20 @@ def _chosen_columns(part: np.ndarray) -> np.ndarray | slice:
     return np.sort(np.random.default_rng(0).choice(width, MAX_COLUMNS, replace=False))
 
 
-def _counts(tokens: np.ndarray) -> np.ndarray:
-    """How often each of the first tokens occurs in a row, dampened."""
-    found = np.zeros((len(tokens), MAX_TOKENS))
-    clipped = np.clip(tokens.astype(np.int64), 0, MAX_TOKENS - 1)
-    np.add.at(found, (np.arange(len(tokens))[:, None], clipped), 1)
+def _frequent_words(part: np.ndarray) -> np.ndarray | None:
+    """The most frequent whole numbers, None if there are others."""
+    if part.dtype.kind not in "biuf" or not np.all(part == np.floor(part)):
+        return None
+    words, counts = np.unique(part, return_counts=True)
+    chosen: np.ndarray = np.sort(words[np.argsort(-counts, kind="stable")[:MAX_TOKENS]])
+    return chosen
+
+
+def _counts(tokens: np.ndarray, words: np.ndarray) -> np.ndarray:
+    """How often each of the chosen words occurs in a row, dampened."""
+    found = np.zeros((len(tokens), len(words)))
+    places = np.clip(np.searchsorted(words, tokens), 0, len(words) - 1)
+    rows = np.broadcast_to(np.arange(len(tokens))[:, None], tokens.shape)
+    known = words[places] == tokens
+    np.add.at(found, (rows[known], places[known]), 1)
     return np.log1p(found)
