@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from itertools import combinations, product
 from typing import TYPE_CHECKING, Any
 
@@ -43,11 +43,19 @@ class Candidates:
         patches: To be tried, best supported first; each changes other bytes than all the others.
         notes: What could not be rendered, with the reason, and rules that were disabled.
         advice: Patches that are shown and never tried or applied.
+        parts: For each patch that answers several suspicions at once (by its key), the keys of the single answers that
+            it is made of, which are among ``patches`` too. A search needs them to drop what is not needed.
     """
 
     patches: tuple[Patch, ...]
     notes: tuple[str, ...] = ()
     advice: tuple[Patch, ...] = ()
+    parts: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+
+    @property
+    def singles(self) -> tuple[Patch, ...]:
+        """The patches that answer one suspicion each, for a search that makes its own combinations."""
+        return tuple(patch for patch in self.patches if patch.key not in self.parts)
 
 
 @dataclass(frozen=True)
@@ -96,13 +104,14 @@ def candidates(
     workshop = _Workshop(trace, diagnosis, sources, script)
     for found in matching.matches:
         workshop.render(_Hypothesis((found,)))
-    usable = [found for found in matching.matches if found in workshop.rendered and _may_be_tried(found)]
+    usable = [found for found in matching.matches if workshop.key_of(found) and _may_be_tried(found)]
     for choices in joint_choices(usable, diagnosis):
         workshop.render_first([_Hypothesis(choice) for choice in choices])
     return Candidates(
         patches=tuple(sorted(workshop.patches(tried=True), key=_patch_order)),
         notes=_unique((*matching.notes, *workshop.notes)),
         advice=tuple(sorted(workshop.patches(tried=False), key=_patch_order)),
+        parts=workshop.parts,
     )
 
 
@@ -113,7 +122,12 @@ class _Workshop:
         self._trace, self._diagnosis, self._sources, self._script = trace, diagnosis, sources, script
         self._by_key: dict[str, Patch] = {}
         self._notes: dict[str, None] = {}
-        self.rendered: list[RuleMatch] = []
+        self._keys: list[tuple[RuleMatch, str]] = []
+        self.parts: dict[str, tuple[str, ...]] = {}
+
+    def key_of(self, found: RuleMatch) -> str | None:
+        """Key of the patch that a single answer became, None if it could not be made."""
+        return next((key for other, key in self._keys if other is found), None)
 
     @property
     def notes(self) -> tuple[str, ...]:
@@ -147,8 +161,7 @@ class _Workshop:
         except Exception as error:  # a mistake in one edit must not cost the user the other patches
             self._note(hypothesis, f"{type(error).__name__}: {error}", quiet=False)
             return False
-        self._keep(_with_applicability(patch, hypothesis))
-        self.rendered.extend(hypothesis.matches if len(hypothesis.matches) == 1 else ())
+        self._keep(_with_applicability(patch, hypothesis), hypothesis)
         return True
 
     def render_first(self, hypotheses: Iterable[_Hypothesis]) -> None:
@@ -163,8 +176,12 @@ class _Workshop:
         if not quiet:
             self._notes[f"{hypothesis.matches[0].rule.id}: no patch: {reason}"] = None
 
-    def _keep(self, patch: Patch) -> None:
+    def _keep(self, patch: Patch, hypothesis: _Hypothesis) -> None:
         known = self._by_key.get(patch.key)
+        if len(hypothesis.matches) == 1:
+            self._keys.append((hypothesis.matches[0], patch.key))
+        elif known is None:
+            self.parts[patch.key] = _unique(key for found in hypothesis.matches if (key := self.key_of(found)))
         self._by_key[patch.key] = patch if known is None else merge(known, patch)
 
     def _requests(self, hypothesis: _Hypothesis) -> tuple[EditRequest, ...]:

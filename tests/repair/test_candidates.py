@@ -115,6 +115,18 @@ def test_answers_to_several_faults_are_joined_early() -> None:
     assert {frozenset(patch.fault_kinds) for patch in pairs} >= {frozenset({"output_activation", "dropout"})}
 
 
+def test_a_combination_names_its_parts() -> None:
+    found = propose(ACTIVATION, HIDDEN, DROPOUT)
+    by_key = {patch.key: patch for patch in found.patches}
+    assert found.parts
+    for key, parts in found.parts.items():
+        assert len(parts) == len(set(parts)) >= 2
+        assert set(parts) <= {patch.key for patch in found.singles}
+        together = [request for part in parts for request in by_key[part].requests]
+        assert sorted(map(repr, by_key[key].requests)) == sorted(set(map(repr, together)))
+    assert set(found.parts) == {patch.key for patch in found.patches if len(patch.fault_kinds) > 1}
+
+
 def test_a_combination_is_tried_between_its_parts() -> None:
     found = propose(ACTIVATION, HIDDEN)
     joint = next(patch for patch in found.patches if len(patch.fault_kinds) == 2)
