@@ -67,7 +67,7 @@ def wrap_uses(draft: Draft, uses: Sequence[Use], transform: Transform, part: str
         require_visible(uses)
         _require_cheap(train.file, expression)
         lines = transform.prepare(_text(train.file, expression))
-        insert_before(draft, train.file, small_statement(train.file, train.call), lines)
+        insert_before(draft, train.file, _first_statement(uses, part, expression), lines)
     for use in uses:
         node = use.x if part == "x" else use.y
         if node is None:
@@ -77,6 +77,20 @@ def wrap_uses(draft: Draft, uses: Sequence[Use], transform: Transform, part: str
         after = transform.wrap(_text(use.file, node))
         draft.record(use.file, node, before, after)
         draft.replace(use.file, start, end, after)
+
+
+def _first_statement(uses: Sequence[Use], part: str, measured: cst.BaseExpression) -> cst.CSTNode:
+    """The statement before which to measure: ``fit``, or an earlier one that packs data for it (``val = (a, b)``)."""
+    file, fit = uses[0].file, small_statement(uses[0].file, uses[0].call)
+    home = function_around(file, fit)
+    nodes = [node for use in uses if (node := use.x if part == "x" else use.y) is not None and use.file is file]
+    holders = [small_statement(file, node) for node in nodes if function_around(file, node) is home]
+    first = min([fit, *holders], key=file.start)
+    if first is not fit:
+        bound = [item for name in names_in(measured) for item in definitions(file, name, measured)]
+        if any(file.start(item) > file.start(first) and file.end(item) <= file.start(fit) for item in bound):
+            raise EditNotApplicable(f"{file.place(first)}: data are used here before the training data are complete")
+    return first
 
 
 def _text(file: SourceFile, node: cst.BaseExpression) -> str:
@@ -187,6 +201,8 @@ def _plan(uses: Sequence[Use]) -> _Plan | None:
     names = {source.name.value for source in early if source.name is not None}
     if anchor is None or _shared_with_targets(file, targets, names, anchor):
         return None
+    if any(source.name is not None and file.start(source.name) < file.end(anchor) for source in early):
+        return None  # something took the array before it could be bound anew
     late, inline = _after(file, rest, names, anchor, home)
     if late is None:
         return None

@@ -60,7 +60,8 @@ def find_uses(draft: Draft) -> tuple[Use, ...]:
         raise EditNotApplicable(f"{file.place(fit)}: fit gets no data that could be changed")
     for other in _files(draft, file):
         for call, role in _model_calls(other, receiver, other is file):
-            if call is not fit:
+            built = isinstance(call.func, cst.Name) and other is file and file.start(call) < file.start(fit)
+            if call is not fit and not built:
                 uses += _uses_of(draft, other, call, role)
     return tuple(uses)
 
@@ -86,7 +87,7 @@ def _model_calls(file: SourceFile, receiver: str, own: bool) -> Iterator[tuple[c
             if _is_model(file, func.value, receiver, own):
                 yield call, _METHODS[func.attr.value]
         elif isinstance(func, cst.Name) and own and func.value == receiver and len(call.args) >= 1:
-            yield call, "predict"  # model(x)
+            yield call, "predict"  # model(x), which before training is rather a part of building
 
 
 def _is_model(file: SourceFile, node: cst.BaseExpression, receiver: str, own: bool) -> bool:
@@ -147,6 +148,8 @@ def _uses_of(draft: Draft, file: SourceFile, call: cst.Call, role: str) -> Itera
     x = find_argument(file, call, "x", method)
     y = find_argument(file, call, "y", method) if role != "predict" else None
     is_dataset = draft.fit.data.kind != "arrays"
+    if not is_dataset and x is not None and y is None and role != "predict" and method != "fit":
+        raise EditNotApplicable(f"{file.place(call)}: the data are not given as a pair of arrays here")
     yield Use(role, file, call, x.value if x else None, y.value if y else None, is_dataset and (y is None))
     validation = find_argument(file, call, "validation_data", "fit") if method == "fit" else None
     if validation is None or (isinstance(validation.value, cst.Name) and validation.value.value == "None"):

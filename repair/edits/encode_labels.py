@@ -64,6 +64,51 @@ def _encode_labels(draft: Draft) -> None:
     if _edit_encoding(draft, uses, labels):
         return
     _convert(draft, uses, _converter(draft, labels, multiplier))
+    if draft.parameter("to") == "zero-based" and labels.low and multiplier in {None, 1}:
+        _shift_class_ids_back(draft, labels)
+
+
+def _shift_class_ids_back(draft: Draft, labels: _Labels) -> None:
+    """Class ids that the script takes from predictions by ``argmax`` go back to the user's numbering."""
+    unique = labels.facts.unique
+    if unique is not None and len(unique) != labels.high - labels.low + 1:
+        return
+    sign = "+" if labels.low > 0 else "-"
+    for use in find_uses(draft):
+        if use.role != "predict":
+            continue
+        for call in _argmax_calls(use):
+            file = use.file
+            parent = file.parent(call)
+            alone = isinstance(parent, (cst.Assign, cst.Return, cst.Arg)) or bool(call.lpar)
+            text = f" {sign} {_number(abs(labels.low))}"
+            draft.record(file, call, file.code(call), file.code(call) + text)
+            if not alone:
+                draft.insert(file, file.start(call), "(")
+            draft.insert(file, file.end(call), text if alone else f"{text})")
+
+
+def _argmax_calls(use: Use) -> list[cst.Call]:
+    """The ``argmax`` calls on what a ``predict`` gave, directly or by the name it was given."""
+    file = use.file
+    nodes: list[cst.CSTNode] = [use.call]
+    statement = file.parent(use.call)
+    if isinstance(statement, cst.Assign) and len(statement.targets) == 1:
+        target = statement.targets[0].target
+        if isinstance(target, cst.Name):
+            bindings = file.assignments(target.value, target)
+            nodes = [access.node for item in bindings for access in item.references]
+    found = []
+    for node in nodes:
+        parent = file.parent(node)
+        call = file.parent(parent) if parent is not None else None
+        if (
+            isinstance(call, cst.Call)
+            and callee_name(call) == "argmax"
+            and isinstance(parent, (cst.Arg, cst.Attribute))
+        ):
+            found.append(call)
+    return found
 
 
 def _convert(draft: Draft, uses: Sequence[Use], convert: _Converter) -> None:

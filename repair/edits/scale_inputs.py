@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import libcst as cst
 
+from ...diagnose.trace import LayerFacts
 from ..patch import Applicability
 from .base import Draft, Edit, Parameter
 from .calls import add_keyword, callee_name, find_argument
@@ -21,7 +22,7 @@ _LAYER_NAME = "input_normalization"
 
 
 def _scale_inputs(draft: Draft) -> None:
-    first = _first_layer(draft)
+    first = _first_layers(draft)[0]
     if first.class_name in {"Normalization", "Rescaling"}:
         raise AlreadySo(f"the inputs are already scaled by the layer {first.name}")
     if first.class_name == "Embedding":
@@ -35,14 +36,11 @@ def _scale_inputs(draft: Draft) -> None:
         _add_layer(draft, "Normalization" if method == "normalization-layer" else "Rescaling")
 
 
-def _first_layer(draft: Draft):  # type: ignore[no-untyped-def]
-    layers = draft.fit.model.layers
-    first = [layer for layer in layers if not layer.inbound]
+def _first_layers(draft: Draft) -> list[LayerFacts]:
+    first = [layer for layer in draft.fit.model.layers if not layer.inbound]
     if not first:
         raise EditNotApplicable("the model's first layer is not known")
-    if len(first) > 1 and {layer.inbound for layer in first} and len(draft.fit.model.input_shapes) > 1:
-        raise EditNotApplicable("the model has several inputs")
-    return first[0]
+    return first
 
 
 # ------------------------------------------------------------------------------------------------------------ arrays
@@ -197,7 +195,11 @@ def _rescale_generators(draft: Draft, divisor: float) -> None:
 
 
 def _add_layer(draft: Draft, kind: str) -> None:
-    first = _first_layer(draft)
+    first, *others = _first_layers(draft)
+    if others:
+        raise EditNotApplicable(
+            "the inputs enter several layers, and it is not known that one layer can stand before all"
+        )
     place = find_place(draft, first)
     hoist = len(place.target.siblings) > 1 and not place.specific
     if hoist and (place.kind == "list" or place.target.origin.position):

@@ -3,9 +3,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
-from dlfix.repair.patching import EditNotApplicable
+from dlfix.repair.patch import EditContext, EditRequest
+from dlfix.repair.patching import EditNotApplicable, SourceFiles, make_patch
 from edit_testing import changed, lines_changed, patch_of
 from facts_from_source import fit_from_source
 from stub_keras import run, to_categorical
@@ -41,6 +44,10 @@ PROGRAMS = {
     "training in a loop": HEAD + DATA + MODEL + "for epoch in range(3):\n    model.fit(X, y, epochs=1)\n    model.evaluate(X, y)\np = model.predict(X)\n",
     "changed in place": HEAD + DATA + "X[:, 0] += 5\nX -= 1\n" + MODEL + "model.fit(X, y)\np = model.predict(X)\n",
     "statements on one line": HEAD + DATA + "X_train = X[:30]; y_train = y[:30]\n" + MODEL + "model.fit(X_train, y_train); p = model.predict(X_train)\n",
+    "validation packed first": HEAD + DATA + "X_val = X[:9]\ny_val = y[:9]\nval = (X_val, y_val)\nX_tr = X[9:]\ny_tr = y[9:]\n" + MODEL
+    + "model.fit(X_tr, y_tr, validation_data=val)\np = model.predict(X_val)\n",
+    "validation packed last": HEAD + DATA + "X_val = X[:9]\ny_val = y[:9]\nX_tr = X[9:]\ny_tr = y[9:]\nval = (X_val, y_val)\n" + MODEL
+    + "model.fit(X_tr, y_tr, validation_data=val)\np = model.predict(X_val)\n",
     "target used by numpy": HEAD + DATA + MODEL + "model.fit(X, y)\np = model.predict(X)\nerror = np.abs(p[:, 0] - y).mean()\n",
 }  # fmt: skip
 
@@ -51,8 +58,13 @@ def facts(text: str) -> dict:
     return {"x": x, "y": y}
 
 
-@pytest.mark.parametrize("program", PROGRAMS.values(), ids=PROGRAMS)
-def test_standardize_is_consistent_at_every_use(program: str) -> None:
+#: The validation arrays are packed into a tuple before the training arrays exist: no place to scale both.
+NOT_STANDARDIZED = {"validation packed first"}
+
+
+@pytest.mark.parametrize("name", [name for name in PROGRAMS if name not in NOT_STANDARDIZED])
+def test_standardize_is_consistent_at_every_use(name: str) -> None:
+    program = PROGRAMS[name]
     before, _ = run(program)
     patched = changed("scale-inputs", program, None, facts(program), method="standardize")
     after, _ = run(patched)
@@ -78,7 +90,7 @@ def test_divide_is_consistent_at_every_use(program: str) -> None:
 
 
 #: Where the model is trained in a function and used outside of it, the scale of the targets is not in reach.
-NOT_FOR_TARGETS = {"training function"}
+NOT_FOR_TARGETS = {"training function", "validation packed first"}
 
 
 @pytest.mark.parametrize("name", [name for name in PROGRAMS if name not in NOT_FOR_TARGETS])
@@ -101,15 +113,22 @@ def test_targets_are_scaled_and_predictions_scaled_back(name: str) -> None:
             np.testing.assert_array_equal(new_variables[variable], variables[variable])
 
 
-def test_targets_out_of_reach() -> None:
-    program = PROGRAMS["training function"]
-    with pytest.raises(EditNotApplicable, match="does not see"):
+@pytest.mark.parametrize(
+    ("name", "reason"), [("training function", "does not see"), ("validation packed first", "before the training data")]
+)
+def test_targets_out_of_reach(name: str, reason: str) -> None:
+    program = PROGRAMS[name]
+    with pytest.raises(EditNotApplicable, match=reason):
         patch_of("scale-targets", program, None, facts(program))
 
 
 @pytest.mark.parametrize("program", PROGRAMS.values(), ids=PROGRAMS)
 @pytest.mark.parametrize("method", ["standardize", "divide", "normalization-layer", "rescaling-layer"])
 def test_scaling_twice_changes_nothing(program: str, method: str) -> None:
+    if method == "standardize" and program in {PROGRAMS[name] for name in NOT_STANDARDIZED}:
+        with pytest.raises(EditNotApplicable, match="before the training data are complete"):
+            patch_of("scale-inputs", program, None, facts(program), method=method)
+        return
     patched = changed("scale-inputs", program, None, facts(program), method=method)
     with pytest.raises(EditNotApplicable, match="already"):
         patch_of("scale-inputs", patched, None, facts(program), method=method)
@@ -290,6 +309,39 @@ def test_encoding_is_edited_where_it_is_written() -> None:
         "encode-labels", inline, None, {"x": np.ones((3, 2)), "y": np.arange(3) / 255}, to="integer", multiplier=255.0
     )
     assert "model.fit(X, (labels))" in after
+
+
+def test_class_ids_go_back_to_the_users_numbering() -> None:
+    program = (
+        HEAD
+        + "X = np.eye(4)[:, :3]\ny = np.array([1, 2, 3, 3])\n"
+        + MODEL
+        + (
+            "model.fit(X, y)\np = model.predict(X)\na = np.argmax(p, axis=1)\nb = model.predict(X).argmax(axis=1)[0]\nc = np.argmax(model.predict(X), axis=1)\n"
+        )
+    )
+    _, before = run(program)
+    _, after = run(
+        changed("encode-labels", program, None, {"x": np.ones((4, 3)), "y": np.array([1, 2, 3, 3])}, to="zero-based")
+    )
+    for name in "abc":
+        np.testing.assert_array_equal(after[name], before[name] + 1)
+
+
+def test_inputs_that_enter_several_layers() -> None:
+    program = (
+        HEAD
+        + DATA
+        + "i = Input((3,))\na = layers.Dense(4)(i)\nb = layers.Dense(4)(i)\nmodel.compile('sgd')\nmodel.fit(X, y)\n"
+    )
+    request_facts = {"x": np.ones((4, 3)), "y": np.ones(4)}
+    fit = fit_from_source(program, **request_facts)
+    both_first = replace(
+        fit, model=replace(fit.model, layers=tuple(replace(layer, inbound=()) for layer in fit.model.layers))
+    )
+    request = EditRequest("scale-inputs", {"method": "rescaling-layer"}, EditContext(both_first, None, "train.py"))
+    with pytest.raises(EditNotApplicable, match="several layers"):
+        make_patch([request], SourceFiles.from_texts({"train.py": program}), title="t")
 
 
 def test_labels_of_a_dataset() -> None:
