@@ -82,6 +82,8 @@ def enter_overlay(layers: str, writable: str, trees: Sequence[str], size_bytes: 
         # To write below a directory, overlayfs copies it, with its owner; one that belongs to somebody else (say /data
         # with /data/me in it) cannot be copied in a user namespace. A tree with a layer of its own needs no such copy.
         mounts |= {path: _Mount(path, "tree", read_only=False) for path in trees if path not in mounts}
+    # A socket in a covered directory cannot be connected to, so /run is passed through even where it is no mount.
+    mounts |= {path: _Mount(path, "tree", read_only=False) for path in ("/run",) if path not in mounts}
     assembly = _Assembly(layers, mounts, needs_user_namespace)
     assembly.check_attributes()
     assembly.place("/")
@@ -129,7 +131,7 @@ class _Assembly:
         mount = self.mounts.get(path)
         below = self._mounts_directly_below(path)
         self.covered[path] = False
-        if path in _PASSED_THROUGH and mount is not None:
+        if path in _PASSED_THROUGH:
             self._bind(path)
             below = [name for name in below if name.startswith(_COVERED_NEVERTHELESS)]
         elif mount is not None and (mount.read_only or mount.kind in _VIRTUAL_KINDS):
