@@ -68,6 +68,8 @@ class ReferenceResult(_Document):
 
 
 class SymptomResult(_Document):
+    """``epoch`` is counted from 0."""
+
     check: str
     layer: LayerName | None = None
     epoch: int | None = None

@@ -296,7 +296,7 @@ def faulty() -> Result:
             SymptomResult(
                 check="dying-relu",
                 layer=LayerName(index=0, name="dense"),
-                epoch=1,
+                epoch=0,
                 value=0.99,
                 threshold=0.9,
                 text="99 % of the units of layer 0 are never active from epoch 1 on.",
@@ -304,7 +304,7 @@ def faulty() -> Result:
             SymptomResult(
                 check="update-ratio-high",
                 layer=LayerName(index=0, name="dense"),
-                epoch=1,
+                epoch=0,
                 value=0.9,
                 threshold=0.1,
                 text="In epoch 1 one step changes the weights of layer 0 by 90 % of their size.",

@@ -57,13 +57,13 @@ class _Grid:
         return max(self.column, default=0) + 1
 
 
-def picture(model: ModelResult) -> Picture:
-    """Lay a model out."""
+def picture(model: ModelResult, *, has_statistics: bool = True) -> Picture:
+    """Lay a model out; boxes are lower when there is nothing to draw in them."""
     nodes = _nodes(model.layers)
     grid = _place(nodes)
     if grid.columns > _MOST_COLUMNS:
         grid = _Grid(list(range(len(nodes))), [0] * len(nodes))
-    plain = len(nodes) > PLAIN_ABOVE
+    plain = len(nodes) > PLAIN_ABOVE or not has_statistics
     height = PLAIN_HEIGHT if plain else FULL_HEIGHT
     boxes = tuple(
         Box(

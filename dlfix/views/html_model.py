@@ -92,7 +92,7 @@ def model_section(result: Result, spark_points: int, layer_rows: int) -> ModelSe
         )
         for statistic in shown
     }
-    picture = graph.picture(result.model)
+    picture = graph.picture(result.model, has_statistics=bool(shown))
 
     def sparks(layer: LayerResult) -> tuple[charts.Sparkline | None, ...]:
         return tuple(

@@ -15,6 +15,7 @@ from . import wording
 _FAULTS_SHOWN = 5
 _LOSERS_SHOWN = 5
 _EVIDENCE_SHOWN = 3
+_PLACE_WIDTH = 22
 #: What stands for a character where the terminal writes ASCII only.
 _PLAIN = {"“": '"', "”": '"', "’": "'", "…": "~", "·": "-", "→": ">", "×": "x", "–": "-", "—": "-"}
 _DIFF_STYLES = {"+": "green", "-": "red", "@": "cyan"}
@@ -138,14 +139,14 @@ class _View:
         table = Table(box=None, padding=(0, 1), header_style="dim", pad_edge=False, expand=False)
         table.add_column("#", justify="right", no_wrap=True)
         table.add_column("Verdict", no_wrap=True)
-        table.add_column("Where", overflow="fold", max_width=22)
+        table.add_column("Where", no_wrap=True, max_width=_PLACE_WIDTH)
         table.add_column("Change", ratio=1, overflow="fold")
         table.add_column("Skill", no_wrap=True)
         for entry in entries:
             places = wording.where(entry)
+            more = f" +{len(places) - 1}" if len(places) > 1 else ""
             place = f"{wording.one_line(places[0].file)}:{places[0].line}" if places else ""
-            if len(places) > 1:
-                place += f" +{len(places) - 1}"
+            place = wording.shortened(place, _PLACE_WIDTH - len(more)) + more
             change = Text(wording.one_line(entry.title, 200))
             for trouble in wording.bad_trials(entry)[:2] if entry.verdict == "failed" else ():
                 change.append(f"\n{trouble}", "dim")
@@ -212,11 +213,13 @@ class _View:
 
     def next_steps(self, report: str) -> None:
         first = wording.first_offer(self.result)
-        if first is not None or report:
+        if self.result.suggestions or report:
             self.console.print()
         if first is not None:
             self._command(f"dlfix show {first.rank}", "the diff and the evidence")
             self._command(f"dlfix apply {first.rank}", "write the patch (undo: dlfix apply --undo)")
+        elif self.result.suggestions:
+            self._command(f"dlfix show {self.result.suggestions[0].rank}", "the diff and the trials")
         if report:
             self._verbatim(Text.assemble("Report: ", (report, "bold")))
         self._print(Text("Your files were not changed.", "dim"))

@@ -270,7 +270,7 @@ def task_text(result: Result) -> str:
     """What is to be learned, as a phrase."""
     task = result.task
     if task.text:
-        return one_line(task.text)
+        return one_line(task.text).rstrip(".")
     return f"{words(task.kind)}, {task.classes} classes" if task.classes else words(task.kind)
 
 
