@@ -148,7 +148,7 @@ def untouched_randomness(restore: bool = True) -> Iterator[None]:
     context = tensorflow_generator()
     context_state = context.getstate() if context is not None else None
     keras_state = keras_seed_state()
-    keras_value = np.array(keras_state) if keras_state is not None else np.zeros(0)
+    keras_value: np.ndarray = keras_state.numpy() if keras_state is not None else np.zeros(0)
     try:
         yield
     finally:
@@ -156,7 +156,7 @@ def untouched_randomness(restore: bool = True) -> Iterator[None]:
         np.random.set_state(numpy_state)
         if context is not None and context_state is not None:
             context.setstate(context_state)
-        if keras_state is not None and not np.array_equal(np.array(keras_state), keras_value):
+        if keras_state is not None and not np.array_equal(keras_state.numpy(), keras_value):
             keras_state.assign(keras_value)
 
 
