@@ -5,11 +5,14 @@ from __future__ import annotations
 import difflib
 import textwrap
 from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
 
-from .case_schema import Case
 from .loader import KnowledgeBase
 from .schema import PLACEHOLDER, Rule, RuleEdit, as_reference, is_reference
 from .vocabulary import LAYER_SELECTORS, did_you_mean
+
+if TYPE_CHECKING:
+    from .case_schema import Case
 
 WIDTH = 100
 

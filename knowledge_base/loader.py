@@ -6,12 +6,15 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ..diagnose.facts import FACTS
-from .case_schema import Case, CaseFile
 from .documents import Document, KnowledgeError, Problem, read_document
 from .schema import PLACEHOLDER, Rule
 from .vocabulary import did_you_mean
+
+if TYPE_CHECKING:
+    from .case_schema import Case
 
 CASE_FILE = Path(__file__).with_name("cases.yaml")
 RULE_FOLDER = Path(__file__).with_name("rules")
@@ -20,6 +23,8 @@ RULE_FOLDER = Path(__file__).with_name("rules")
 @lru_cache(maxsize=1)
 def load_cases() -> Mapping[str, Case]:
     """The benchmark's cases by id, read once and only when somebody asks."""
+    from .case_schema import CaseFile
+
     return {case.id: case for case in read_document(CASE_FILE).parse(CaseFile).cases}
 
 
