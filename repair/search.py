@@ -26,7 +26,7 @@ from ..diagnose.findings import ReferenceScores
 from .contenders import MOST_PARTS, Candidate, Compose, Contenders
 from .patch import Patch, Suggestion, Trial, TrialState
 from .rank import FEWEST_SEEDS, MEANINGFUL_GAIN, interval, pair, rank
-from .trials.pool import Runner, Schedule, TrialPool
+from .trials.pool import START_MARGIN, Runner, Schedule, TrialPool
 from .trials.runner import TrialRequest
 
 #: Successive halving: each round keeps the best third and gives it four times the epochs (3 to 4 is the usual rate).
@@ -202,12 +202,18 @@ class _Search:
         return (seconds * self.pool.jobs / trials / 1.1 - other) / fit
 
     def _reserve(self) -> float:
-        """Seconds that proving the leader will take."""
-        trials = 2 * (max(1, self.settings.repeats) - 1)
-        return math.ceil(trials / self.pool.jobs) * self.pool.expected(self.longest) * 1.15
+        """Seconds that proving the leader will take.
 
-    def _exploration_end(self) -> float:
-        return self.pool.deadline - self._reserve()
+        When time is too short to look any further and nothing helpful was found yet, a proof over the present share of
+        the schedule has to do.
+        """
+        rounds: float = math.ceil(2 * (max(1, self.settings.repeats) - 1) / self.pool.jobs)
+        rounds = rounds + 2 * (START_MARGIN - 1) if rounds else 0  # so that the last round may start, too
+        whole = rounds * self.pool.expected(self.longest)
+        look = START_MARGIN * self.pool.expected(self.contenders.fraction)
+        if self.pool.seconds_left() - whole > look or self.contenders.promising():
+            return whole
+        return rounds * self.pool.expected(self.contenders.fraction)
 
     # Exploring --------------------------------------------------------------------------------------------------------
 
@@ -223,7 +229,7 @@ class _Search:
             requests = [*first, *self.contenders.requests(group)]
             first = []
             skipped = self.pool.skipped
-            self.pool.run(requests, self._exploration_end())
+            self.pool.run(requests, self._reserve)
             if self._may_stop():
                 break
             if self.pool.skipped - skipped == len(requests):
@@ -267,7 +273,7 @@ class _Search:
             self.message = f"survivors over {contenders.fraction:.0%} of the epochs"
             self._expect(len(kept) + 1)
             baseline = TrialRequest(None, self.settings.seed, contenders.fraction)
-            self.pool.run([baseline, *contenders.requests(kept)], self._exploration_end())
+            self.pool.run([baseline, *contenders.requests(kept)], self._reserve)
             if not any(contenders.is_scored(one) for one in kept):
                 self.notes.append("Time was too short to train the survivors for longer.")
                 self.longest = contenders.fraction = before
@@ -330,7 +336,7 @@ class _Search:
     def _run_more(self, candidates: Sequence[Candidate]) -> None:
         unknown = [one for one in candidates if not self.contenders.is_scored(one)]
         self._expect(len(unknown))
-        self.pool.run(self.contenders.requests(candidates), self._exploration_end())
+        self.pool.run(self.contenders.requests(candidates), self._reserve)
 
     # Proving ----------------------------------------------------------------------------------------------------------
 

@@ -71,14 +71,13 @@ class TrialPool:
         found = [trial for trial in self.trials if trial.patch == key]
         return tuple(sorted(found, key=lambda one: (one.fraction, one.seed)))
 
-    def run(self, requests: Iterable[TrialRequest], until: float | None = None) -> None:
+    def run(self, requests: Iterable[TrialRequest], reserve: Callable[[], float] = lambda: 0.0) -> None:
         """Run what is not known yet, starting in the given order; returns when all have ended.
 
         Args:
             requests: What to run.
-            until: Start nothing that would be running at this monotonic time; the deadline if None.
+            reserve: Seconds to keep free before the deadline, asked anew before each start, as estimates get better.
         """
-        end = self.deadline if until is None else min(until, self.deadline)
         by_key = {(one.key, one.seed, one.fraction): one for one in requests}
         waiting = deque(by_key)
         running: dict[Future[Trial], TrialRequest] = {}
@@ -86,7 +85,7 @@ class TrialPool:
         order = list(waiting)
         try:
             while waiting or running:
-                self._start(waiting, by_key, running, end)
+                self._start(waiting, by_key, running, reserve)
                 if not running:
                     break
                 done, _ = wait(running, return_when=FIRST_COMPLETED)
@@ -103,14 +102,14 @@ class TrialPool:
         waiting: deque[tuple[str | None, int, float]],
         by_key: dict[tuple[str | None, int, float], TrialRequest],
         running: dict[Future[Trial], TrialRequest],
-        end: float,
+        reserve: Callable[[], float],
     ) -> None:
         while waiting and len(running) < self.jobs:
             key = waiting.popleft()
             if key in self._known:
                 continue
             request = by_key[key]
-            if self.clock() + START_MARGIN * self.expected(request.fraction) > end:
+            if START_MARGIN * self.expected(request.fraction) > self.seconds_left() - reserve():
                 self.skipped += 1
                 continue
             running[self.runner.submit(request, self.limit(request.fraction))] = request

@@ -201,3 +201,11 @@ def test_progress_tells_how_far_and_what_is_best():
     assert [event.done for event in events] == list(range(1, len(runner.requests) + 1))
     assert all(event.total >= event.done for event in events)
     assert events[-1].best_title == "b"
+
+
+def test_estimates_that_were_too_low_still_leave_time_for_the_proof():
+    """The probe run saw a quarter of what trials take, as on a machine that has become busy."""
+    runner = FakeRunner(lambda parts, seed: 0.9 if "a" in parts else 0.1, other_seconds=15.0, fit_seconds=1.0)
+    outcome = run(runner, seconds=130.0, schedule=Schedule(10, 1.0, 4.0), patches=PATCHES)
+    assert runner.now <= 130.0
+    assert outcome.suggestions[0].verdict is Verdict.FIXED
