@@ -42,7 +42,8 @@ class TrialSettings:
     Attributes:
         seed: The trial's seed.
         fraction: Share of the script's own epochs to run.
-        watched_fit: Index of the fit to score; None for the last one.
+        watched_fit: Index of the fit to score, after which the script is left. None, for when their number is not
+            known: the last one; the script then runs to its end.
         single_epoch_fits: Each fit is one epoch of a loop (``for …: model.fit(epochs=1)``): the fraction is then one
             of fits.
         baseline_folder: Output folder of the baseline with the same seed, for which of its rows were clean.
@@ -65,8 +66,9 @@ def run_trial(job: Job, run_script: Callable[[], Any]) -> None:
     except StopScript:
         return
     except BaseException as error:
-        trial.finish("raised", "".join(traceback.format_exception_only(error)).strip())
-        raise
+        if not trial.is_trained_to_the_end():
+            trial.finish("raised", "".join(traceback.format_exception_only(error)).strip())
+            raise
     if trial.last is not None:
         trial.score(*trial.last)
         trial.finish("completed")
@@ -80,6 +82,7 @@ class _Trial:
     folder: Path
     fits: int = 0
     done: bool = False
+    fitting: bool = False
     last: tuple[Any, FitData] | None = None
     report: files.TrialReport = field(default_factory=lambda: files.TrialReport("no fit"))
     begun: float = field(default_factory=time.perf_counter)
@@ -119,6 +122,7 @@ class _Trial:
         if watched and data.rows is not None:
             files.write_rows(self.folder, data.rows)
         self.report = replace(self.report, own_epochs=own, fits=self.fits, before_fit_seconds=start - self.begun)
+        self.fitting = True
         try:
             history = original(model, **arguments)
         finally:
@@ -130,6 +134,7 @@ class _Trial:
                 fit_seconds=time.perf_counter() - start,
                 notes=[data.note] if data.note else [],
             )
+        self.fitting = False
         self.last = (model, data)
         if watched:
             self.score(model, data)
@@ -137,6 +142,10 @@ class _Trial:
             self.done = True
             raise StopScript
         return history
+
+    def is_trained_to_the_end(self) -> bool:
+        """Whether all fits seen have ended and no further one is awaited; what fails behind them is not our matter."""
+        return self.settings.watched_fit is None and self.last is not None and not self.fitting
 
     def score(self, model: Any, data: FitData) -> None:
         """Predict the scored rows and write the predictions."""

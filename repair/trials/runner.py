@@ -34,7 +34,8 @@ class ScriptRun:
     """How the user's script is run, the same for every trial.
 
     Attributes:
-        watched_fit: Index of the fit to score, None for the last one, whichever that is.
+        watched_fit: Index of the fit to score; trials end behind it. None: the last one, for when their number is not
+            known. Trials then run the script to its end, so an index is better whenever the probe run saw all fits.
         single_epoch_fits: The fits are the epochs of a loop, ``for …: model.fit(epochs=1)``.
         metric, direction: Rank by this metric of the script's own instead of skill; ``max`` or ``min``.
     """

@@ -279,3 +279,9 @@ def test_a_patch_that_adds_a_layer_leaves_the_data_alone(trial):
     after = before.replace("build()", "build(); extra = keras.layers.Dense(3); extra.build((None, 4))")
     result, _ = trial(after, before=before)
     assert result.state is TrialState.COMPLETED, result.reason
+
+
+def test_what_fails_behind_the_last_fit_costs_nothing(trial):
+    result, _ = trial(PLAIN + "\nraise RuntimeError('a plot failed')", watched_fit=None)
+    assert result.state is TrialState.COMPLETED, result.reason
+    assert result.skill > 0.5
