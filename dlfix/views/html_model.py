@@ -35,6 +35,9 @@ _KIND_LIMIT, _MARKED_NAME_LIMIT, _NAME_LIMIT = 38, 19, 28
 
 @dataclass(frozen=True)
 class BoxSpark:
+    """A sparkline in a box; a statistic has the same ``slot`` in every box, so that they line up."""
+
+    slot: int
     caption: str
     name: str
     line: charts.Sparkline
@@ -154,7 +157,6 @@ def _box(box: graph.Box, sparks: Sequence[charts.Sparkline | None], shown: Seque
     else:
         name, kind = f"{layer.index} {layer.name}", _box_kind(layer)
     faults = tuple(rank for entry in node.layers for rank in entry.faults)
-    pairs = zip(shown, sparks, strict=False)
     return ShownBox(
         at=box,
         title=wording.one_line(f"{name}: {kind}", 200),
@@ -165,7 +167,11 @@ def _box(box: graph.Box, sparks: Sequence[charts.Sparkline | None], shown: Seque
         else (),
         faults=faults,
         folded=node.is_folded,
-        sparks=tuple(BoxSpark(entry.caption, entry.name, line) for entry, line in pairs if line is not None),
+        sparks=tuple(
+            BoxSpark(slot, entry.caption, entry.name, line)
+            for slot, (entry, line) in enumerate(zip(shown, sparks, strict=False))
+            if line is not None
+        ),
     )
 
 

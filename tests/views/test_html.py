@@ -5,14 +5,13 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from html.parser import HTMLParser
+from importlib import resources
 from itertools import pairwise
-from pathlib import Path
 from types import ModuleType
 
 import pytest
 
 from dlfix.result import Result
-from dlfix.views import html as html_view
 from dlfix.views.html import BYTES_AT_MOST, render_html
 
 VOID = {"meta", "link", "br", "input", "hr", "img"}
@@ -267,7 +266,7 @@ GRAPHIC_PAIRS = [
 
 
 def _palettes() -> dict[str, dict[str, str]]:
-    css = (Path(html_view.__file__).parents[2] / "templates" / "report.css").read_text("utf-8")
+    css = resources.files("dlfix.templates").joinpath("report.css").read_text("utf-8")
     blocks = re.findall(r":root\s*{([^}]*)}", css)
     palettes = [dict(re.findall(r"--([\w-]+):\s*(#[0-9a-f]{6})", block)) for block in blocks]
     return dict(zip(("light", "dark", "print"), palettes, strict=True))
@@ -295,6 +294,6 @@ def test_contrast(theme: str) -> None:
 
 
 def test_styles_name_no_colour_of_their_own() -> None:
-    css = (Path(html_view.__file__).parents[2] / "templates" / "report.css").read_text("utf-8")
+    css = resources.files("dlfix.templates").joinpath("report.css").read_text("utf-8")
     rules = re.sub(r":root\s*{[^}]*}", "", css)
     assert not re.search(r"#[0-9a-fA-F]{3,8}\b|rgba?\(|hsl", rules)
