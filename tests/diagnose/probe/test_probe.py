@@ -103,7 +103,8 @@ def test_call_sites(record: Callable[..., Trace]) -> None:
     assert sites(trace, 2) == [at(13, 18), at(13, 40)]
     assert third.model.kind == "subclassed"
     assert [layer.inbound for layer in third.model.layers] == [(), (0,)]
-    assert [layer.name for layer in fourth.model.layers] == ["inner/dense_6", "add", "dense_7"]
+    names = [layer.name.split("_")[0] for layer in fourth.model.layers]  # Keras counts names per process
+    assert names == ["inner/dense", "add", "dense"]
     assert [layer.inbound for layer in fourth.model.layers] == [(), (0,), (1,)]
     assert fourth.model.output_layers == (2,)
     assert all(fit.fit.site is not None and fit.fit.site.span.line > HEAD_LINES for fit in trace.fits)

@@ -1,0 +1,1 @@
+"""What the probe costs a training: ``python -m benchmarks.overhead``."""

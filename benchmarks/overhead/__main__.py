@@ -1,0 +1,36 @@
+"""Measure, print the table, write the results, and fail when a goal is missed."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from pathlib import Path
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.overhead", description=__doc__)
+    parser.add_argument("--factor", type=float, default=1.0, help="longer (2) or shorter (0.5) than usual")
+    parser.add_argument("--output", type=Path, default=Path(__file__).parent, help="folder for the results")
+    options = parser.parse_args()
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    from .measure import measure
+    from .models import TRAININGS
+    from .report import MEDIAN_GOAL, WORST_GOAL, document, table, write
+
+    results = []
+    for training in TRAININGS:
+        results.append(measure(training, options.factor))
+        print(f"{training.name}: {results[-1].ratio:.3f}, same weights: {results[-1].identical}", file=sys.stderr)
+    data = document(results)
+    options.output.mkdir(parents=True, exist_ok=True)
+    write(data, options.output)
+    print(table(data))
+    if not data["identical_weights"]:
+        print("The probe changed the weights of a training.", file=sys.stderr)
+        return 1
+    return int(data["median_ratio"] > MEDIAN_GOAL or data["worst_ratio"] > WORST_GOAL)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,65 @@
+"""The results as JSON and as a table."""
+
+from __future__ import annotations
+
+import datetime
+import json
+import os
+import platform
+import statistics
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from .measure import Overhead
+
+MEDIAN_GOAL = 1.05
+WORST_GOAL = 1.15
+
+
+def document(results: Sequence[Overhead]) -> dict[str, Any]:
+    import keras
+    import tensorflow as tf
+
+    ratios = [result.ratio for result in results]
+    return {
+        "date": datetime.datetime.now(datetime.UTC).date().isoformat(),
+        "machine": f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores",
+        "versions": {"python": platform.python_version(), "tensorflow": tf.__version__, "keras": keras.__version__},
+        "median_ratio": statistics.median(ratios),
+        "worst_ratio": max(ratios),
+        "goals": {"median": MEDIAN_GOAL, "worst": WORST_GOAL},
+        "identical_weights": all(result.identical for result in results),
+        "trainings": [asdict(result) for result in results],
+    }
+
+
+def table(data: dict[str, Any]) -> str:
+    versions = ", ".join(f"{name} {version}" for name, version in data["versions"].items())
+    lines = [
+        "# Overhead of the probe",
+        "",
+        f"{data['date']}, {data['machine']}, {versions}. Steady state: epochs after the warm-up, in turn with the same",
+        "training without the probe. `python -m benchmarks.overhead` measures this again.",
+        "",
+        "| training | with / without | typical epoch | steps per epoch | steps observed | same weights |",
+        "|---|---:|---:|---:|---:|---|",
+    ]
+    for row in data["trainings"]:
+        same = "yes, bit for bit" if row["identical"] else "NO"
+        lines.append(
+            f"| {row['name']} | {row['ratio']:.3f} | {row['middle']:.3f} | {row['steps_per_epoch']} "
+            f"| {row['observed_steps']} | {same} |"
+        )
+    lines += [
+        "",
+        f"Median {data['median_ratio']:.3f} (goal {MEDIAN_GOAL}), worst {data['worst_ratio']:.3f} (goal {WORST_GOAL}).",
+        "",
+    ]
+    return "\n".join(lines)
+
+
+def write(data: dict[str, Any], folder: Path) -> None:
+    (folder / "results.json").write_text(json.dumps(data, indent=2) + "\n")
+    (folder / "results.md").write_text(table(data))
