@@ -158,8 +158,15 @@ def _summary(findings: Findings, verdict: str) -> str:
         best = helpful[0]
         before, after = _mean(best.baseline_skill), _mean(best.patched_skill)
         return f"{text}; patch {best.rank} takes the skill from {before:.2f} to {after:.2f}."
+    promising = next((s for s in findings.suggestions if s.verdict == "untested" and s.patched_skill), None)
+    if promising is not None:
+        before, after = _mean(promising.baseline_skill), _mean(promising.patched_skill)
+        return (
+            f"{text}; patch {promising.rank} looks better (skill {before:.2f} to {after:.2f}), "
+            "but there was no time to prove it."
+        )
     untested = sum(s.verdict == "untested" for s in findings.suggestions)
-    if untested:
+    if untested and not findings.trials:
         return f"{text}; {untested} patch{'es' if untested != 1 else ''} proposed, not tested."
     return f"{text}; no patch was proven to help." if findings.trials else f"{text}."
 

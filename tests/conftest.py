@@ -1,4 +1,4 @@
-"""Builders in this folder (``traces``, ``sample_results``) are imported by name from all tests; a whole run with stand-ins."""
+"""Builders in this folder (``traces``, ``sample_results``) can be imported by name; a whole run with stand-ins."""
 
 from __future__ import annotations
 
@@ -18,11 +18,14 @@ from dlfix.diagnose.source import SourceSpan
 from dlfix.repair.patch import Applicability, EditRecord, FileChange, Patch, Suggestion, Trial, TrialState, Verdict
 
 SCRIPT = "import keras\nmodel = keras.Sequential()\nmodel.fit(activation='softmax')\n"
+PATCHED = SCRIPT.replace("softmax", "sigmoid")
 
 
 def make_diagnosis(verdict="faulty", faults=None):
     span = SourceSpan("train.py", 3, 1, 3, 32)
-    fault = Fault("output_activation", "Softmax on one unit.", 0.9, LayerReference(2, "dense_2"), "activation", span, (0,))
+    fault = Fault(
+        "output_activation", "Softmax on one unit.", 0.9, LayerReference(2, "dense_2"), "activation", span, (0,)
+    )
     symptom = Symptom("single-unit-softmax", "Softmax on one unit is always 1.", 1.0, 1.0, LayerReference(2, "dense_2"))
     return Diagnosis(
         verdict=verdict,
@@ -34,7 +37,7 @@ def make_diagnosis(verdict="faulty", faults=None):
     )
 
 
-def make_patch(before=SCRIPT, after=SCRIPT.replace("softmax", "sigmoid"), path="train.py", applicability=Applicability.SAFE):
+def make_patch(before=SCRIPT, after=PATCHED, path="train.py", applicability=Applicability.SAFE):
     old, new = before.encode(), after.encode()
     change = FileChange(path, old, new, hashlib.sha256(old).hexdigest(), hashlib.sha256(new).hexdigest())
     return Patch(
@@ -42,7 +45,7 @@ def make_patch(before=SCRIPT, after=SCRIPT.replace("softmax", "sigmoid"), path="
         title="Use sigmoid in the output layer",
         edits=(EditRecord("set-activation", "softmax", "sigmoid", SourceSpan(path, 3, 11, 3, 31)),),
         files=(change,),
-        diff=f"--- a/{path}\n+++ b/{path}\n@@ -3 +3 @@\n-model.fit(activation='softmax')\n+model.fit(activation='sigmoid')\n",
+        diff=f"--- a/{path}\n+++ b/{path}\n@@ -3 +3 @@\n-{before.splitlines()[2]}\n+{after.splitlines()[2]}\n",
         rules=("sigmoid-for-binary-output",),
         cases=("31880720",),
         fault_kinds=("output_activation",),
@@ -71,16 +74,16 @@ def project(tmp_path, monkeypatch):
 
 @pytest.fixture
 def stage(project, monkeypatch):
-    """Everything that would start TensorFlow replaced by stand-ins; ``stage`` says what they find and notes what they got.
+    """Everything that would start TensorFlow replaced by stand-ins that find what they are told and note what they get.
 
     Attributes of the stage: ``trace``, ``diagnosis``, ``outcome`` (what the search returns), ``during`` (called in the
     middle of the probe run), ``seen`` (what was passed on).
     """
     import traces
-
-    from dlfix import keras_support, pipeline, proposals
     from dlfix.diagnose import diagnosis as diagnosis_module
     from dlfix.diagnose import execution, recording
+
+    from dlfix import keras_support, pipeline, proposals
 
     trace = traces.trace(script=str(project / "train.py"), project_root=str(project))
     patch = make_patch()

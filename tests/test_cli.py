@@ -6,12 +6,10 @@ import sys
 import time
 
 import pytest
-from conftest import SCRIPT, make_diagnosis, make_patch, make_suggestion
-
-from dlfix import cli
+from conftest import PATCHED, SCRIPT, make_diagnosis, make_patch, make_suggestion
 from dlfix.repair.patch import Applicability
 
-PATCHED = SCRIPT.replace("softmax", "sigmoid")
+from dlfix import cli
 
 
 @pytest.fixture
@@ -234,7 +232,11 @@ def test_rules_are_listed_and_explained(project, run):
     assert code == 0
     assert "sigmoid-for-binary-output" in out
     assert {"id", "kinds", "title"} <= set(json.loads(run("rules", "--format", "json")[1])[0])
-    for word, told in [("sigmoid-for-binary-output", "Confidence"), ("dying-relu", "Symptom"), ("never-ends", "--probe-time")]:
+    for word, told in [
+        ("sigmoid-for-binary-output", "Confidence"),
+        ("dying-relu", "Symptom"),
+        ("never-ends", "--probe-time"),
+    ]:
         code, out, _ = run("explain", word)
         assert (code, told in out) == (0, True), word
 
@@ -261,7 +263,9 @@ def test_help_is_quick_and_imports_nothing_heavy():
 
 def test_a_reader_that_leaves_is_no_error(project):
     process = subprocess.Popen(
-        [sys.executable, "-c", "from dlfix.cli import main\nmain(['rules'])"], stdout=subprocess.PIPE, stderr=subprocess.PIPE
+        [sys.executable, "-c", "from dlfix.cli import main\nmain(['rules'])"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
     )
     process.stdout.close()
     errors = process.stderr.read().decode()

@@ -23,7 +23,8 @@ def test_a_missing_file_is_answered_with_the_nearest_name(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("name", "slug"), [(".", "not-a-file"), ("a.ipynb", "notebook"), ("data.csv", "not-python"), ("no/x.py", "no-such-file")]
+    ("name", "slug"),
+    [(".", "not-a-file"), ("a.ipynb", "notebook"), ("data.csv", "not-python"), ("no/x.py", "no-such-file")],
 )
 def test_what_is_no_script_is_refused(tmp_path, name, slug):
     for existing in ("a.ipynb", "data.csv"):
@@ -66,7 +67,12 @@ def test_an_encoding_that_does_not_exist(tmp_path):
 
 @pytest.mark.parametrize(
     "content",
-    [b"# -*- coding: latin-1 -*-\nx = '\xe9'\n", b"\xef\xbb\xbfx = 1\n", b"if True:\r\n\tx = 1\r\n", "x = 'ä'\n".encode()],
+    [
+        b"# -*- coding: latin-1 -*-\nx = '\xe9'\n",
+        b"\xef\xbb\xbfx = 1\n",
+        b"if True:\r\n\tx = 1\r\n",
+        "x = 'ä'\n".encode(),
+    ],
 )
 def test_unusual_but_right_files_are_read(tmp_path, content):
     script = read_script(write(tmp_path, "my train script.py", content))

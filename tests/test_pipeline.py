@@ -5,13 +5,13 @@ from dataclasses import replace
 
 import pytest
 import traces
-from conftest import SCRIPT, make_diagnosis, make_patch
+from conftest import SCRIPT, make_diagnosis, make_patch, make_suggestion
+from dlfix.diagnose.trace import ExceptionFacts
+from dlfix.repair.patch import Applicability
 
 import dlfix
 from dlfix import pipeline
-from dlfix.diagnose.trace import ExceptionFacts
 from dlfix.errors import UsageError
-from dlfix.repair.patch import Applicability
 from dlfix.result import Result
 from dlfix.runs import find_run
 
@@ -207,6 +207,16 @@ def test_series_are_thinned(stage):
 
     result = dlfix.suggest("train.py")
     assert len(result.model.steps) <= MOST_POINTS
-    assert all(len(values) == len(result.model.steps) for layer in result.model.layers for values in layer.series.values())
+    assert all(
+        len(values) == len(result.model.steps) for layer in result.model.layers for values in layer.series.values()
+    )
     assert result.model.layers[2].faults == (1,)
     assert result.suggestions[0].trials[0].metrics["loss"] == (1.0, None)  # JSON knows no NaN
+
+
+def test_a_patch_with_too_few_seeds_is_not_called_proven(stage):
+    from dlfix.repair.patch import Verdict
+
+    stage.outcome.suggestions = (replace(make_suggestion(make_patch(), Verdict.UNTESTED), patched_skill=(0.9,)),)
+    result = dlfix.suggest("train.py")
+    assert "no time to prove it" in result.summary

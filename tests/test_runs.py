@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 import pytest
@@ -18,7 +17,13 @@ def test_runs_started_in_the_same_second_get_names_of_their_own(tmp_path):
 
 def test_the_newest_comes_first(tmp_path):
     home = tmp_path / ".dlfix" / "runs"
-    names = ["20250101-100000-a", "20250101-100000-a-2", "20250101-100000-a-10", "20250102-090000-a", "20241231-235959-z"]
+    names = [
+        "20250101-100000-a",
+        "20250101-100000-a-2",
+        "20250101-100000-a-10",
+        "20250102-090000-a",
+        "20241231-235959-z",
+    ]
     for name in names:
         (home / name).mkdir(parents=True)
     assert [run.id for run in runs.existing_runs(tmp_path)] == [names[3], names[2], names[1], names[0], names[4]]
@@ -63,7 +68,7 @@ def test_a_failed_write_leaves_the_old_file(tmp_path, monkeypatch):
     monkeypatch.setattr(Path, "replace", fail)
     with pytest.raises(OSError, match="disk full"):
         runs.write_atomically(file, b"new")
-    assert (file.read_text(), os.listdir(tmp_path)) == ("old", ["result.json"])
+    assert (file.read_text(), list(tmp_path.iterdir())) == ("old", [file])
 
 
 def test_data_files_named_in_the_source_are_found(tmp_path):

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 import traces
-
 from dlfix.diagnose.trace import ExceptionFacts
+
 from dlfix.inputs import Script
 from dlfix.script_failures import explain_failure
 
@@ -21,7 +21,9 @@ def nothing(**changes):
 
 
 def raised(kind, message="", text=""):
-    return nothing(state="raised", exception=ExceptionFacts(kind, message, text or f"{kind}: {message}", traces.site(7)))
+    return nothing(
+        state="raised", exception=ExceptionFacts(kind, message, text or f"{kind}: {message}", traces.site(7))
+    )
 
 
 @pytest.mark.parametrize(

@@ -12,14 +12,18 @@ from dlfix.settings import ENVIRONMENT_PREFIX, resolve_settings, setting_names
 def project(tmp_path):
     """A project with settings and a script two folders down."""
     (tmp_path / "src" / "deep").mkdir(parents=True)
-    (tmp_path / "pyproject.toml").write_text('[tool.dlfix]\nbudget = "2m"\nrepeats = 5\nmax-patches = 4\nrules = ["ours"]\n')
+    (tmp_path / "pyproject.toml").write_text(
+        '[tool.dlfix]\nbudget = "2m"\nrepeats = 5\nmax-patches = 4\nrules = ["ours"]\n'
+    )
     script = tmp_path / "src" / "deep" / "train.py"
     script.touch()
     return script
 
 
 def test_command_line_beats_environment_beats_file_beats_default(project):
-    resolved = resolve_settings({"budget": "9s"}, near=project, environment={"DLFIX_BUDGET": "8s", "DLFIX_REPEATS": "7"})
+    resolved = resolve_settings(
+        {"budget": "9s"}, near=project, environment={"DLFIX_BUDGET": "8s", "DLFIX_REPEATS": "7"}
+    )
     assert (resolved.settings.budget, resolved.settings.repeats, resolved.settings.max_patches) == (9, 7, 4)
     assert resolved.settings.seed == 0
     assert resolved.origins["budget"] == "command line"
@@ -40,7 +44,12 @@ def test_folders_of_rules_are_relative_to_the_file_that_names_them(project):
 
 
 def test_lists_in_the_environment(tmp_path):
-    variables = {"DLFIX_SELECT": "a, b", "DLFIX_RULES": f"/x{os.pathsep}/y", "DLFIX_VALIDATE": "no", "DLFIX_EPOCHS": " "}
+    variables = {
+        "DLFIX_SELECT": "a, b",
+        "DLFIX_RULES": f"/x{os.pathsep}/y",
+        "DLFIX_VALIDATE": "no",
+        "DLFIX_EPOCHS": " ",
+    }
     settings = resolve_settings(near=tmp_path, environment=variables).settings
     assert settings.select == ("a", "b")
     assert [str(folder) for folder in settings.rules] == ["/x", "/y"]
