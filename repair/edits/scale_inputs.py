@@ -200,6 +200,8 @@ def _add_layer(draft: Draft, kind: str) -> None:
         raise EditNotApplicable(
             "the inputs enter several layers, and it is not known that one layer can stand before all"
         )
+    if "/" in first.name:
+        raise EditNotApplicable(f"the first layer, {first.name}, is part of a model inside of the model")
     place = find_place(draft, first)
     hoist = len(place.target.siblings) > 1 and not place.specific
     if hoist and (place.kind == "list" or place.target.origin.position):

@@ -183,8 +183,8 @@ _METHODS = {
     "evaluate": "x y batch_size verbose sample_weight steps callbacks return_dict",
     "predict": "x batch_size verbose steps callbacks",
     "predict_on_batch": "x",
-    "train_on_batch": "x y sample_weight class_weight return_metrics",
-    "test_on_batch": "x y sample_weight return_metrics",
+    "train_on_batch": "x y sample_weight class_weight",
+    "test_on_batch": "x y sample_weight",
     "Sequential": "layers trainable name",
     "Model": "inputs outputs",
 }

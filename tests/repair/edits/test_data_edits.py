@@ -89,6 +89,13 @@ def test_divide_is_consistent_at_every_use(program: str) -> None:
             np.testing.assert_array_equal(new_y, y)
 
 
+@pytest.mark.parametrize("name", ["flat with split names", "train_test_split", "data in main", "cross-validation"])
+def test_scaling_targets_twice_changes_nothing(name: str) -> None:
+    patched = changed("scale-targets", PROGRAMS[name], None, facts(PROGRAMS[name]))
+    with pytest.raises(EditNotApplicable, match="already scaled"):
+        patch_of("scale-targets", patched, None, facts(PROGRAMS[name]))
+
+
 #: Where the model is trained in a function and used outside of it, the scale of the targets is not in reach.
 NOT_FOR_TARGETS = {"training function", "validation packed first"}
 
