@@ -94,7 +94,9 @@ def standard_error(metric: str, skill: float, trivial: float, rows: int) -> floa
 def judge(subject: Subject, symptoms: Iterable[Symptom]) -> Judgement:
     """Apply the gate to one fit."""
     found = {symptom.check for symptom in symptoms}
-    reasons = [name for name in (*sorted(BROKEN), *sorted(POOR)) if name in found]
+    # A run that was cut short while its loss still fell would have gone on to do better.
+    unfinished = subject.fit.state == "stopped" and "unconverged-loss" in found
+    reasons = [name for name in (*sorted(BROKEN), *(() if unfinished else sorted(POOR))) if name in found]
     if subject.fit.evaluation.get("diverged"):
         reasons.append("nonfinite-prediction")
     if subject.skill is None or subject.reference.best is None:

@@ -35,7 +35,7 @@ class Evidence:
 _STUCK = {"constant-prediction": 0.15, "trivial-skill": 0.1, "flat-loss": 0.1, "trivial-loss": 0.1}
 
 EVIDENCE: Mapping[str, Evidence] = {
-    "missing_values": Evidence({"nonfinite-inputs": 0.97, "nonfinite-labels": 0.97}),
+    "missing_values": Evidence({"nonfinite-inputs": 0.97, "nonfinite-labels": 0.97}, {"nonfinite-loss": 0.2}),
     "frozen_weights": Evidence({"frozen-weights": 0.95}, _STUCK),
     "output_activation": Evidence(
         {

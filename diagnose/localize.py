@@ -39,7 +39,14 @@ LEAST = 0.1
 PER_KIND = 4
 #: cause kind -> consequence kind -> what remains of the consequence's confidence once the cause is certain.
 EXPLAINS: Mapping[str, Mapping[str, float]] = {
-    "missing_values": {"learning_rate": 0.1, "input_scaling": 0.5, "target_scaling": 0.3, "optimizer": 0.1},
+    "missing_values": {
+        "learning_rate": 0.1,
+        "input_scaling": 0.5,
+        "target_scaling": 0.3,
+        "optimizer": 0.1,
+        "hidden_activation": 0.1,
+        "epochs": 0.3,
+    },
     "output_activation": {"learning_rate": 0.4, "hidden_activation": 0.6, "epochs": 0.3, "loss": 0.7, "optimizer": 0.4},
     "output_units": {"learning_rate": 0.4, "epochs": 0.4, "output_activation": 0.8, "loss": 0.9, "label_encoding": 0.8},
     "loss": {"learning_rate": 0.5, "epochs": 0.5},
@@ -131,9 +138,6 @@ def _index(layer: LayerReference) -> int:
 def _plausible(kind: str, subject: Subject, symptoms: Sequence[Symptom]) -> bool:
     checks = {symptom.check for symptom in symptoms}
     main = symptoms[0]
-    if kind == "missing_values":
-        # Inputs with NaN that a layer of the model replaces end in a finite loss.
-        return main.check == "nonfinite-labels" or subject.skill is None or bool(subject.fit.evaluation.get("diverged"))
     if kind == "hidden_activation":
         if main.check == "dying-relu" and main.details.get("is_output"):
             return False

@@ -1,0 +1,79 @@
+"""When training counts as poor."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from dlfix.diagnose.checks import run_checks
+from dlfix.diagnose.checks.subject import Subject
+from dlfix.diagnose.diagnosis import task_of
+from dlfix.diagnose.findings import ReferenceScores, Symptom
+from dlfix.diagnose.gate import FLOOR, judge, shortfall, standard_error
+from traces import fit_trace
+
+
+def subject(best: float | None, losses: tuple[float, ...] = (0.7, 0.5, 0.2), **evaluation: Any) -> Subject:
+    fit = fit_trace(epoch_metrics={"loss": losses})
+    scored = {**fit.evaluation, "split": "validation", **evaluation} if evaluation else {}
+    fit = replace(fit, evaluation=scored)
+    return Subject(fit, task_of(fit), ReferenceScores(0.0, best, best, "linear", "accuracy", 200))
+
+
+def poor(one: Subject) -> bool:
+    return judge(one, run_checks(one)[0]).poor
+
+
+@pytest.mark.parametrize(
+    ("skill", "best", "rows", "expected"),
+    [
+        (0.0, 0.9, 200, True),
+        (0.5, 0.9, 200, True),
+        (0.85, 0.9, 200, False),  # within the floor
+        (0.82, 0.95, 20, False),  # a gap, but on 20 rows
+        (0.7, 0.95, 10_000, True),
+        (0.98, 0.9, 200, False),  # better than the references
+        (0.0, 0.03, 200, False),  # nobody finds anything
+    ],
+)
+def test_skill_against_the_references(skill: float, best: float, rows: int, expected: bool) -> None:
+    assert poor(subject(best, skill=skill, rows=rows)) is expected
+
+
+def test_margin_shrinks_with_the_rows_down_to_the_floor() -> None:
+    margins = [shortfall(subject(0.9, skill=0.5, rows=rows)) for rows in (10, 100, 1000, 100_000)]
+    values = [item.margin for item in margins if item is not None]
+    assert values == sorted(values, reverse=True)
+    assert values[0] > 0.3
+    exact = shortfall(replace(subject(0.9, skill=0.5, rows=10**6), reference=ReferenceScores(0, 0.9, 0.9, rows=10**6)))
+    assert exact is not None
+    assert exact.margin == FLOOR
+
+
+def test_standard_error_of_an_accuracy() -> None:
+    assert standard_error("accuracy", 0.0, 0.5, 10_000) == pytest.approx(0.5 / 100 / 0.5, rel=0.01)
+    assert standard_error("r2", 0.5, 0.0, 400) == pytest.approx(0.05)
+    assert standard_error("accuracy", 1.0, 0.5, 20) > 0  # all right on twenty rows is no certainty
+
+
+def test_four_rows_are_judged_by_what_is_learned_by_heart() -> None:
+    assert poor(subject(1.0, skill=0.0, rows=4, split="training"))
+    assert not poor(subject(1.0, skill=1.0, rows=4, split="training"))
+
+
+def test_without_a_score_the_loss_decides() -> None:
+    assert poor(subject(None, losses=(0.7, 0.695, 0.694, 0.694)))
+    assert not poor(subject(None, losses=(0.7, 0.5, 0.3, 0.2)))
+
+
+def test_broken_numbers_are_always_poor() -> None:
+    assert judge(subject(0.9, skill=0.9, rows=200), [Symptom("nonfinite-loss", "")]).poor
+    assert judge(subject(0.9, skill=0.9, rows=200, diverged=True), []).poor
+
+
+def test_odd_settings_alone_are_not() -> None:
+    odd = [
+        Symptom(name, "") for name in ("oversized-updates", "unscaled-inputs", "missing-nonlinearity", "overfitting")
+    ]
+    assert not judge(subject(0.9, skill=0.9, rows=200), odd).poor

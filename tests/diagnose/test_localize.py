@@ -1,0 +1,243 @@
+"""Causes before consequences, and the whole way from a trace to a diagnosis."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+from dlfix.diagnose.diagnosis import chosen_fits, diagnose
+from dlfix.diagnose.facts import FACTS, FAULT_KINDS, facts_for
+from dlfix.diagnose.findings import Diagnosis
+from dlfix.diagnose.hypotheses import EVIDENCE
+from dlfix.diagnose.localize import EXPLAINS
+from dlfix.diagnose.trace import DataSample, FitTrace
+from traces import compiled, dense_layers, fit_trace, raised, site, span, statistics, trace, two_moons
+
+POOR = {
+    "skill": 0.0,
+    "metric": "accuracy",
+    "score": 0.5,
+    "trivial": 0.5,
+    "split": "validation",
+    "rows": 100,
+    "constant": False,
+}
+
+
+def broken(*shape: tuple[int, str], loss: str = "binary_crossentropy", **changes: Any) -> FitTrace:
+    layers = dense_layers(*shape)
+    steady = {index: {"update_norm": 0.02} for index in range(len(shape))}
+    defaults: dict[str, Any] = {
+        "evaluation": POOR,
+        "epoch_metrics": {"loss": (0.70, 0.695, 0.694, 0.694, 0.694)},
+        "statistics": statistics(len(shape), (0, 1, 2, 4, 8, 16, 900), per_layer=steady),
+    }
+    return fit_trace(layers, changes.pop("compile_facts", compiled(loss)), **{**defaults, **changes})
+
+
+def kinds(found: Diagnosis) -> list[str]:
+    return [fault.kind for fault in found.faults]
+
+
+def test_a_healthy_run_is_silent() -> None:
+    found = diagnose(trace())
+    assert found.verdict == "healthy"
+    assert found.faults == ()
+    assert all(outcome.status != "failed" for outcome in found.checks)
+
+
+def test_odd_settings_of_a_healthy_run_are_no_faults() -> None:
+    x, y = two_moons()
+    fit = fit_trace(
+        dense_layers((16, "linear"), (16, "linear"), (1, "sigmoid")), compiled(learning_rate=0.5), x * 5 + 3, y
+    )
+    found = diagnose(trace(fit))
+    assert found.symptoms
+    assert found.verdict == "healthy"
+
+
+def test_a_constant_output_is_the_softmaxs_doing() -> None:
+    found = diagnose(trace(broken((16, "relu"), (1, "softmax"), evaluation={**POOR, "constant": True})))
+    assert kinds(found)[0] == "output_activation"
+    fault = found.faults[0]
+    assert (fault.layer and fault.layer.index, fault.span) == (1, span(12))
+    assert fault.details["suggested_activation"] == "sigmoid"
+    assert {found.symptoms[index].check for index in fault.symptoms} >= {"single-unit-softmax", "constant-prediction"}
+
+
+def test_softmax_on_one_unit_is_certain_even_without_a_score() -> None:
+    found = diagnose(trace(broken((16, "relu"), (1, "softmax"), evaluation={}, epoch_metrics={"loss": (0.7, 0.1)})))
+    assert kinds(found)[0] == "output_activation"
+
+
+def test_saturation_behind_unscaled_inputs_is_the_inputs_fault() -> None:
+    x, y = two_moons()
+    table = {0: {"saturated_fraction": 0.97, "update_norm": 0.02}, 1: {"update_norm": 0.02}}
+    fit = broken(
+        (16, "tanh"), (1, "sigmoid"), x=x * 300, y=y, statistics=statistics(2, (0, 1, 2, 900), per_layer=table)
+    )
+    found = diagnose(trace(fit))
+    assert kinds(found)[0] == "input_scaling"
+    assert "hidden_activation" in kinds(found)[1:]
+
+
+def test_nan_after_huge_steps_is_the_learning_rates() -> None:
+    table = {index: {"update_norm": [30, 90, 300, 900, 9000, math.nan]} for index in range(2)}
+    fit = broken(
+        (16, "relu"),
+        (1, "sigmoid"),
+        compile_facts=compiled(optimizer="SGD", learning_rate=10.0),
+        statistics=statistics(2, per_layer=table, loss=[0.7, 50, 9000, math.nan]),
+        epoch_metrics={"loss": (900.0, math.nan)},
+    )
+    fault = diagnose(trace(fit)).faults[0]
+    assert (fault.kind, fault.hyperparameter, fault.span) == ("learning_rate", "optimizer.learning_rate", span(20))
+    assert 0.0005 <= fault.details["suggested_learning_rate"] <= 0.1
+
+
+def test_nan_behind_missing_values_is_the_datas() -> None:
+    x, y = two_moons()
+    x[3, 1] = np.nan
+    fit = broken((16, "relu"), (1, "sigmoid"), x=x, y=y, epoch_metrics={"loss": (math.nan, math.nan)})
+    assert kinds(diagnose(trace(fit)))[0] == "missing_values"
+
+
+def test_dead_units_behind_huge_targets_are_the_targets_fault() -> None:
+    x, _ = two_moons()
+    y = (x.sum(axis=1) * 1e4 + 1e5).astype(float)
+    table = {0: {"dead_fraction": [0.1, 1, 1, 1], "update_norm": 0.02}, 1: {"update_norm": 0.02}}
+    fit = broken(
+        (16, "relu"),
+        (1, "linear"),
+        loss="mean_squared_error",
+        x=x,
+        y=y,
+        evaluation={**POOR, "metric": "r2", "trivial": 0.0},
+        epoch_metrics={"loss": (1e10, 1e10, 1e10)},
+        statistics=statistics(2, (0, 1, 2, 900), per_layer=table, loss=[1e10] * 6),
+    )
+    assert kinds(diagnose(trace(fit)))[0] == "target_scaling"
+
+
+def test_tiny_steps_name_the_learning_rate_and_a_larger_one() -> None:
+    table = {index: {"update_norm": 1e-5} for index in range(2)}
+    fit = broken(
+        (16, "relu"),
+        (1, "sigmoid"),
+        compile_facts=compiled(learning_rate=1e-6),
+        statistics=statistics(2, (0, 1, 2, 900), per_layer=table),
+    )
+    fault = diagnose(trace(fit)).faults[0]
+    assert (fault.kind, fault.details["direction"]) == ("learning_rate", "too low")
+    assert fault.details["suggested_learning_rate"] > 1e-5
+
+
+def test_poor_without_any_trace_of_a_cause_still_has_suspects() -> None:
+    fit = broken((16, "relu"), (1, "sigmoid"), epoch_metrics={"loss": (0.7, 0.5, 0.45, 0.449, 0.449)})
+    found = diagnose(trace(fit))
+    assert found.verdict == "faulty"
+    assert kinds(found)[0] == "learning_rate"
+    assert all(fault.confidence <= 0.3 for fault in found.faults)
+
+
+def test_more_evidence_never_lowers_confidence() -> None:
+    plain = broken((16, "relu"), (1, "relu"))
+    more = replace(plain, evaluation={**POOR, "constant": True})
+    by_kind = [{fault.kind: fault.confidence for fault in diagnose(trace(fit)).faults} for fit in (plain, more)]
+    assert by_kind[1]["output_activation"] > by_kind[0]["output_activation"]
+
+
+def test_no_fit_is_an_error() -> None:
+    found = diagnose(replace(trace(), fits=(), models_built=2))
+    assert found.verdict == "error"
+    assert "No training was seen (2 model(s) were built)." in found.notes
+
+
+def test_a_fit_that_raised_on_labels_is_faulty() -> None:
+    x, _ = two_moons()
+    fit = fit_trace(
+        dense_layers((16, "relu"), (3, "softmax")),
+        compiled("sparse_categorical_crossentropy"),
+        x,
+        np.arange(len(x)) % 3 + 1,
+        state="raised",
+        evaluation={},
+        epoch_metrics={},
+        statistics=statistics(2, (0,), loss=(1.0,)),
+        exception=raised("Received a label value of 3 which is outside the valid range of [0, 3)"),
+    )
+    found = diagnose(trace(fit, state="raised"))
+    assert found.verdict == "faulty"
+    assert kinds(found)[:2] == ["label_encoding", "output_units"]
+
+
+def test_a_fit_that_raised_for_a_reason_of_its_own_is_an_error() -> None:
+    fit = fit_trace(state="raised", evaluation={}, epoch_metrics={}, exception=raised("disk full"))
+    assert diagnose(trace(fit, state="raised")).verdict == "error"
+
+
+def test_a_loop_of_single_epochs_is_one_training() -> None:
+    parts = [
+        replace(fit_trace(), epoch_metrics={"loss": (value,), "accuracy": (0.5,)}) for value in (0.7, 0.5, 0.3, 0.2)
+    ]
+    ((index, joined),) = chosen_fits(parts)
+    assert index == 3
+    assert joined.epoch_metrics["loss"] == (0.7, 0.5, 0.3, 0.2)
+    assert len(joined.statistics.steps) == 4 * len(parts[0].statistics.steps)
+    assert np.all(np.diff(joined.statistics.steps) > 0)
+
+
+def test_one_unlucky_fold_is_no_fault() -> None:
+    folds = [fit_trace() for _ in range(3)]
+    folds = [replace(fold, model=replace(fold.model, name=f"m{i}")) for i, fold in enumerate(folds)]
+    unlucky = replace(folds[1], evaluation=POOR, epoch_metrics={"loss": (0.7, 0.694, 0.694, 0.694, 0.694)})
+    assert diagnose(trace(folds[0], unlucky, folds[2])).verdict == "healthy"
+    again = replace(unlucky, model=folds[2].model)
+    assert diagnose(trace(folds[0], unlucky, again)).verdict == "faulty"
+
+
+def test_a_broken_fine_tuning_counts_after_a_healthy_pretraining() -> None:
+    second = broken((16, "relu"), (1, "softmax"))
+    second = replace(second, fit=replace(second.fit, site=site(40)), model=replace(second.model, name="second"))
+    found = diagnose(trace(fit_trace(), second))
+    assert kinds(found)[0] == "output_activation"
+    assert found.faults[0].fit == 1
+
+
+def test_training_cut_short_by_us_is_not_called_too_short() -> None:
+    fit = broken((16, "relu"), (1, "sigmoid"), state="stopped", epoch_metrics={"loss": (0.9, 0.8, 0.7)})
+    assert "epochs" not in kinds(diagnose(trace(fit)))
+
+
+def test_tables_use_the_known_words() -> None:
+    assert set(EVIDENCE) <= set(FAULT_KINDS)
+    assert set(EXPLAINS) <= set(EVIDENCE)
+    assert all(set(left) <= set(EVIDENCE) for left in EXPLAINS.values())
+
+
+def test_facts_are_complete_and_documented() -> None:
+    run = trace(broken((16, "relu"), (1, "softmax")))
+    found = diagnose(run)
+    for fault in (None, *found.faults):
+        assert set(facts_for(run, found, fault)) == set(FACTS)
+    facts = facts_for(run, found, found.faults[0])
+    assert facts["task.kind"] == "binary"
+    assert facts["output.units"] == 1
+    assert facts["output.activation"] == "softmax"
+    assert facts["layer.is_output"] is True
+    assert facts["fault.cause"] == "single-unit-softmax"
+    assert facts["suggested_activation"] == "sigmoid"
+    assert facts["model.hidden_activation"] == "relu"
+
+
+def test_facts_without_any_fit() -> None:
+    empty = replace(trace(), fits=())
+    assert set(facts_for(empty, diagnose(empty))) == set(FACTS)
+
+
+def test_no_sample_still_gives_a_diagnosis() -> None:
+    found = diagnose(trace(broken((16, "relu"), (1, "relu"), sample=None, evaluation={})))
+    assert kinds(found)[0] == "output_activation"
+    assert diagnose(trace(fit_trace(sample=DataSample((), ())))).verdict == "healthy"
