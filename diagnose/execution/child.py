@@ -27,7 +27,7 @@ from types import ModuleType
 from typing import Any, NoReturn
 
 from . import linux
-from .imports import fill_linecache, on_import, replace_sources
+from .imports import canonical, fill_linecache, on_import, replace_sources
 from .isolation import enter_isolation
 from .job import Job
 from .plotting import make_plotting_harmless
@@ -35,23 +35,27 @@ from .shadowing import forget_shadowing_modules
 from .wire import JobRequest, StatusPage
 
 _REASON_LENGTH = 2000
+_CANNOT_PREPARE = 70  # EX_SOFTWARE of sysexits.h
 
 
 def run_child(request: JobRequest) -> NoReturn:
     """Run the job in this process and end it."""
-    code = 70
+    code = _CANNOT_PREPARE
+    status = StatusPage(request.status_path)
     try:
-        code = _run(request)
-    except BaseException:
+        code = _run(request, status)
+    except BaseException as error:
         traceback.print_exc()
+        if status.finished is None:
+            reason = f"the run could not be prepared: {type(error).__name__}: {error}"[:_REASON_LENGTH]
+            status.write_finished({"state": "crashed", "reason": reason, "exit_code": _CANNOT_PREPARE})
     finally:
         _flush()
         os._exit(code)
 
 
-def _run(request: JobRequest) -> int:
+def _run(request: JobRequest, status: StatusPage) -> int:
     job = request.job
-    status = StatusPage(request.status_path)
     process = os.getpid()
     _set_surroundings(request)
     in_force = enter_isolation(request.isolation, request.places)
@@ -75,7 +79,8 @@ def _run(request: JobRequest) -> int:
 def _run_script(request: JobRequest, status: StatusPage, process: int) -> None:
     """Execute the script as ``__main__``, as the interpreter would."""
     job = request.job
-    source = job.overrides.get(job.script)
+    replaced = {canonical(path): data for path, data in job.overrides.items()}
+    source = replaced.get(canonical(job.script))
     if source is None:
         source = Path(job.script).read_bytes()
     else:

@@ -171,12 +171,8 @@ class Executor:
         preset = variables_set_by_source(job)
         output = Path(job.output)
         output.mkdir(parents=True, exist_ok=True)
-        trees = (
-            job.project_root,
-            job.working_directory or str(Path(job.script).parent),
-            str(scratch),
-            str(Path.home()),
-        )
+        directory = job.working_directory or str(Path(job.script).parent)
+        trees = (job.project_root, directory, str(scratch), os.path.expanduser("~"))  # noqa: PTH111
         places = IsolationPlaces(
             scratch=str(scratch),
             output=str(output.resolve()),

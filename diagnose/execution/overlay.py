@@ -65,7 +65,7 @@ def enter_overlay(layers: str, writable: str, trees: Sequence[str], size_bytes: 
     Args:
         layers: Empty directory to mount the bounded ``tmpfs`` on.
         writable: Existing directory that stays really writable.
-        trees: Directories that must be writable in appearance; those that do not exist are left out.
+        trees: Directories that must stay writable in appearance, if they exist and are.
         size_bytes: What the process may write in sum.
 
     Raises:
@@ -88,7 +88,7 @@ def enter_overlay(layers: str, writable: str, trees: Sequence[str], size_bytes: 
     assembly.check_attributes()
     assembly.place("/")
     for path in trees:
-        if not assembly.is_covered(path):
+        if not assembly.is_covered(path) and os.access(path, os.W_OK):
             raise OSError(f"no overlay is possible over {path}")
     linux.mount(writable, assembly.target(writable), None, linux.MS_BIND | linux.MS_REC)
     linux.pivot_root(assembly.root)

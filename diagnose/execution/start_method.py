@@ -37,7 +37,9 @@ def reason_for_cold_start(
     preloaded: Collection[str],
 ) -> str:
     """Why this job cannot be forked from the server, or an empty string."""
-    wanted = {**environment, **preset}
+    # The server's hash seed is ours when the user has none, and so is that of a cold start.
+    hash_seed = {"PYTHONHASHSEED": "0"}
+    wanted, server_environment = {**hash_seed, **environment, **preset}, {**hash_seed, **server_environment}
     names = {name for name in {*wanted, *server_environment} if _READ_AT_IMPORT.match(name)}
     for name in sorted(names):
         if wanted.get(name) != server_environment.get(name) and not _is_default(name, wanted.get(name)):

@@ -182,6 +182,19 @@ def test_agent_decides_what_an_exception_means(run: Run, project: Path) -> None:
     assert (outcome.state, log_of(outcome)) == (JobState.COMPLETED, "KeyboardInterrupt [1]\n")
 
 
+def test_missing_working_directory(run: Run, project: Path) -> None:
+    outcome = run("print(1)", working_directory=str(project / "nowhere"))
+    assert outcome.state is JobState.CRASHED
+    assert "could not be prepared: FileNotFoundError" in outcome.reason
+    assert outcome.start_seconds is None
+
+
+def test_replaced_script_by_another_name(run: Run, project: Path) -> None:
+    (project / "alias").symlink_to(project)
+    overrides = {str(project / "alias" / "train.py"): b"print('patched')"}
+    assert log_of(run("print('unpatched')", overrides=overrides)) == "patched\n"
+
+
 def test_missing_script_and_agent_are_outcomes(executor: Executor, project: Path, tmp_path: Path) -> None:
     missing = executor.run(make_job(project / "nothing.py", project, tmp_path / "output"))
     assert missing.state is JobState.RAISED

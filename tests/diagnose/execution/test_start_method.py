@@ -47,6 +47,8 @@ def test_variables_in_the_patched_source_and_beside(job: Job) -> None:
         ({"LD_PRELOAD": "/lib/x.so"}, {}, True),
         ({"PYTHONPATH": "/somewhere"}, {}, True),
         ({"TF_CPP_MIN_LOG_LEVEL": "3"}, {}, False),
+        ({"PYTHONHASHSEED": "0"}, {}, False),
+        ({"PYTHONHASHSEED": "1"}, {}, True),
     ],
 )
 def test_what_must_hold_before_the_imports(
