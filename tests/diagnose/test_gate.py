@@ -77,3 +77,11 @@ def test_odd_settings_alone_are_not() -> None:
         Symptom(name, "") for name in ("oversized-updates", "unscaled-inputs", "missing-nonlinearity", "overfitting")
     ]
     assert not judge(subject(0.9, skill=0.9, rows=200), odd).poor
+
+
+def test_a_run_cut_short_while_learning_is_not_poor() -> None:
+    cut = subject(0.95, skill=0.3, rows=200)
+    cut = replace(cut, fit=replace(cut.fit, state="stopped"))
+    seen = [Symptom("below-reference", ""), Symptom("unconverged-loss", "")]
+    assert not judge(cut, seen).poor
+    assert judge(cut, seen[:1]).poor
