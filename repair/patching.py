@@ -116,7 +116,13 @@ def render(request: EditRequest, sources: SourceFiles) -> Rendering:
     """Render one request into text edits."""
     if request.edit not in EDITS:
         raise EditNotApplicable(f"there is no edit {request.edit!r}; known are {', '.join(EDITS)}")
-    return EDITS[request.edit].render(request, sources)
+    try:
+        return EDITS[request.edit].render(request, sources)
+    except EditError:
+        raise
+    except Exception as error:  # a bug in one edit costs that edit, not the run
+        reason = f"{request.edit} failed by a bug in dlfix ({type(error).__name__}: {error})"
+        raise EditNotApplicable(reason) from error
 
 
 _Labelled = tuple[TextEdit, str]

@@ -234,3 +234,9 @@ def test_every_edit_describes_itself() -> None:
         "set-optimizer-argument insert-layer replace-layer remove-layer scale-inputs scale-targets encode-labels clean-data"
     )
     assert sorted(planned.split()) == sorted(EDITS)
+
+
+def test_a_bug_in_an_edit_costs_only_that_edit() -> None:
+    broken = EditRequest("set-units", {"units": 3}, EditContext(fit=None, layer=0, script="train.py"))
+    with pytest.raises(EditNotApplicable, match="set-units failed by a bug in dlfix"):
+        make_patch([broken], SourceFiles.from_texts({"train.py": SCRIPT}), title="t")
