@@ -182,8 +182,8 @@ class _Search:
         self.longest = self.contenders.fraction = cap
         if fit <= 0:
             return
-        # A proof is of leader and baseline, and half as much again for one more patch; it may take 60 % of the time.
-        proof = self._share(0.6 * settings.seconds, 3 * max(1, settings.repeats), fit, other)
+        # A proof is of leader and baseline, and half as much again for one more patch; it may take half of the time.
+        proof = self._share(0.5 * settings.seconds, 3 * max(1, settings.repeats), fit, other)
         self.longest = min(cap, max(_rounded(proof), cap * SHORTEST / 4))
         left = settings.seconds - self._reserve()
         looks = min(len(self.contenders.singles), 12) + 4

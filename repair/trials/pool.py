@@ -19,6 +19,9 @@ LIMIT_FACTOR = 3.0
 LIMIT_SLACK = 10.0
 #: Patches that train for more epochs may take longer than that, but not more than this share of what time is left.
 LIMIT_SHARE = 0.125
+#: The same before any trial of this length was measured: what the probe run took may say little on a machine that has
+#: become busy since, and a baseline that is cut off costs the whole search.
+LIMIT_SHARE_UNMEASURED = 0.4
 #: A trial is not started unless this many times its expected duration is left.
 START_MARGIN = 1.1
 
@@ -152,11 +155,13 @@ class TrialPool:
     def limit(self, fraction: float) -> float:
         """Seconds that a trial may take: a multiple of the baseline's, and never beyond the deadline."""
         left = max(0.5, self.deadline - self.clock())
-        baseline = [trial.seconds for trial in self.of(None) if trial.fraction == fraction and _ran(trial)]
-        if not baseline and self.schedule.fit_seconds is None and not self._known:
+        same = [trial for trial in self._known.values() if _ran(trial) and trial.fraction == fraction]
+        if not same and self.schedule.fit_seconds is None:
             return left  # nothing is known of this script yet
-        expected = baseline[0] if baseline else self.expected(fraction)
-        return min(left, max(LIMIT_FACTOR * expected + LIMIT_SLACK, LIMIT_SHARE * left))
+        baseline = [trial.seconds for trial in same if trial.patch is None]
+        expected = max(baseline) if baseline else self.expected(fraction)
+        share = LIMIT_SHARE if same else LIMIT_SHARE_UNMEASURED
+        return min(left, max(LIMIT_FACTOR * expected + LIMIT_SLACK, share * left))
 
     def seconds_left(self) -> float:
         return self.deadline - self.clock()

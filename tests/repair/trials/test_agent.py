@@ -243,7 +243,7 @@ ONE_HOT = """
 
 
 def test_one_hot_with_sigmoid_and_binary_cross_entropy_does_not_win(trial):
-    """Labels that cannot be learned: entry by entry nine in ten predictions are right, as decisions they are trivial."""
+    """Labels that cannot be learned: nine in ten entries are predicted right, but the decisions are trivial."""
     gaming = ONE_HOT.replace("softmax", "sigmoid").replace("categorical_crossentropy", "binary_crossentropy")
     gaming = gaming.replace("epochs=3", "epochs=30")
     result, folder = trial(gaming, before=ONE_HOT)
