@@ -206,6 +206,9 @@ def _explain_away(hypotheses: list[Hypothesis]) -> list[Hypothesis]:
         remaining = item.confidence
         for cause in hypotheses:
             left = EXPLAINS.get(cause.kind, {}).get(item.kind)
+            if (cause.main.details.get("size"), item.details.get("direction")) == ("large", "too low"):
+                remaining *= 0.5  # steps measured against inflated initial weights look small whatever the rate
+                continue
             if left is None or cause is item or cause.confidence < item.confidence * 0.75:
                 continue
             if cause.kind == "input_scaling" and cause.main.details.get("small"):
