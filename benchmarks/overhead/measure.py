@@ -11,7 +11,6 @@ from typing import Any
 
 import keras
 import numpy as np
-
 from dlfix.diagnose.probe.callback import Localizer
 from dlfix.diagnose.probe.hooks import Hooks
 from dlfix.diagnose.probe.session import ProbeSession

@@ -10,7 +10,7 @@ GROWTH = 0.25
 FREE_SAMPLES = 6
 #: Seconds of observing and of reading losses that are spent before the budget counts, so that a short training is seen
 #: in detail: its share would be a few milliseconds, which nobody would notice.
-FREE_SECONDS = 1.0
+FREE_SECONDS = 0.5
 FREE_READING_SECONDS = 0.2
 MAX_SAMPLES = 400
 
