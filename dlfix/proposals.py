@@ -72,7 +72,9 @@ def propose(
         raise ScriptError("unreadable", str(error), "dlfix cannot patch what it cannot read.") from None
     name = script.path.relative_to(root).as_posix()
     found = candidates(trace, diagnosis, knowledge, sources, name, select=settings.select, ignore=settings.ignore)
-    return Proposals(tuple(found.patches[: settings.max_patches]), tuple(found.advice), tuple(found.notes), sources)
+    # The search makes its own combinations, and minimizes them; without it they are offered as the rules combine them.
+    patches = found.singles if settings.validate_patches else found.patches
+    return Proposals(tuple(patches[: settings.max_patches]), tuple(found.advice), tuple(found.notes), sources)
 
 
 def untested(patches: Sequence[Patch], begin: int = 1) -> tuple[Suggestion, ...]:
@@ -142,13 +144,13 @@ class WatchedFit:
     """The training that trials score.
 
     Attributes:
-        index: Its place among the fits, None for the last one.
+        index: Its place among the fits; trials end behind it.
         loop: The fits are the epochs of a loop (``for …: model.fit(epochs=1)``), and all of them are meant.
         epochs: How many the script asks for.
         seconds: What all of them take, None if no epoch was finished.
     """
 
-    index: int | None
+    index: int
     loop: bool
     epochs: int
     seconds: float | None
@@ -161,11 +163,16 @@ def watched_fit(trace: Trace, diagnosis: Diagnosis) -> WatchedFit:
     chosen = fits[index]
     same = [fit for fit in fits if fit.fit.site == chosen.fit.site]
     if len(same) > 1 and all(fit.fit.epochs - fit.fit.initial_epoch == 1 for fit in same):
-        return WatchedFit(None, True, len(same), sum(fit.seconds for fit in same))
+        last = max(place for place, fit in enumerate(fits) if fit.fit.site == chosen.fit.site)
+        return WatchedFit(last, True, len(same), sum(fit.seconds for fit in same))
+    if len({fit.model.name for fit in same}) == len(same) > 1:
+        # Folds of a cross-validation, or restarts: each trains a model of its own, so the first says as much as the last.
+        index = next(place for place, fit in enumerate(fits) if fit is same[0])
+        chosen = same[0]
     epochs = max(chosen.fit.epochs - chosen.fit.initial_epoch, 1)
     finished = len(chosen.epoch_seconds)
     seconds = sum(chosen.epoch_seconds) / finished * epochs if finished else None
-    return WatchedFit(None if index == len(fits) - 1 else index, False, epochs, seconds)
+    return WatchedFit(index, False, epochs, seconds)
 
 
 def plan_machine(jobs: int | None, peak_bytes: int) -> Machine:

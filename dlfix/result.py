@@ -10,8 +10,6 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-SCHEMA = "dlfix/1"
-
 
 class _Document(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", ser_json_inf_nan="null", populate_by_name=True)
@@ -128,7 +126,12 @@ class SuggestionResult(_Document):
 
 
 class LayerResult(_Document):
-    """One layer in the picture of the model. ``series``: statistic name -> values at ``SeriesResult.steps`` (at most 300 points)."""
+    """One layer in the picture of the model.
+
+    Attributes:
+        series: Statistic name -> values at ``ModelResult.steps`` (at most 300 points).
+        faults: Ranks of the faults that name this layer.
+    """
 
     index: int
     name: str
@@ -139,7 +142,7 @@ class LayerResult(_Document):
     parameters: int = 0
     inbound: tuple[int, ...] = ()
     location: Location | None = None
-    faults: tuple[int, ...] = ()  # ranks of the faults that name this layer
+    faults: tuple[int, ...] = ()
     series: dict[str, tuple[float | None, ...]] = {}
 
 
@@ -173,7 +176,7 @@ class ExceptionResult(_Document):
 class Result(_Document):
     """Everything one run of ``suggest`` or ``diagnose`` found."""
 
-    schema_: Literal["dlfix/1"] = Field(default=SCHEMA, alias="schema")
+    schema_: Literal["dlfix/1"] = Field(default="dlfix/1", alias="schema")
     dlfix: str
     run: str = ""  # id of the run folder
     created: str = ""  # ISO 8601, UTC
