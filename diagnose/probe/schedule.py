@@ -11,7 +11,7 @@ FREE_SAMPLES = 6
 #: Seconds of observing and of reading losses that are spent before the budget counts, so that a short training is seen
 #: in detail: its share would be a few milliseconds, which nobody would notice.
 FREE_SECONDS = 0.5
-FREE_READING_SECONDS = 0.2
+FREE_READING_SECONDS = 0.05
 MAX_SAMPLES = 400
 
 
