@@ -44,7 +44,8 @@ class Fault:
     Attributes:
         kind: A word of the case file's fault vocabulary (``output_activation``, ``input_scaling``, …).
         layer: The faulty layer, or None.
-        hyperparameter: Dotted name (``optimizer.learning_rate``, ``compile.loss``, ``fit.epochs``, ``inputs``, ``targets``).
+        hyperparameter: Dotted name (``optimizer.learning_rate``, ``compile.loss``, ``fit.epochs``, ``inputs``,
+            ``targets``).
         span: The call expression in the user's source to look at (layer, optimizer, compile or fit call).
         confidence: 0..1, the estimated probability that a change here is needed.
         symptoms: Indices into the diagnosis' symptoms.
@@ -71,8 +72,8 @@ class Task:
     Attributes:
         kind: ``binary``, ``multiclass``, ``multilabel``, ``regression`` or ``unknown``.
         classes: Number of classes (2 for binary; labels of a multilabel task; None for regression).
-        encoding: ``zero_one``, ``signed`` (-1/1), ``integer`` (0..k-1), ``one_based`` (1..k), ``other_integer``, ``one_hot``,
-            ``multi_hot``, ``scaled_integer`` (class ids divided by a constant) or ``real``.
+        encoding: ``zero_one``, ``signed`` (-1/1), ``integer`` (0..k-1), ``one_based`` (1..k), ``other_integer``,
+            ``one_hot``, ``multi_hot``, ``scaled_integer`` (class ids divided by a constant) or ``real``.
         confidence: 0..1.
     """
 
@@ -85,7 +86,7 @@ class Task:
 
 @dataclass(frozen=True)
 class ReferenceScores:
-    """Skill that quick scikit-learn learners reach on the same data, same split (0 trivial, 1 perfect). None: not computable."""
+    """Skill (0 trivial, 1 perfect) of quick scikit-learn learners on the same data and split. None: not computable."""
 
     trivial: float | None
     linear: float | None
@@ -98,7 +99,7 @@ class ReferenceScores:
 
 @dataclass(frozen=True)
 class CheckOutcome:
-    """One row of "what was checked". ``status``: ``fired``, ``passed``, ``not applicable`` or ``failed`` (a bug of ours)."""
+    """One row of "what was checked": ``fired``, ``passed``, ``not applicable`` or ``failed`` (a bug of ours)."""
 
     check: str
     status: str

@@ -22,7 +22,7 @@ LAYER_STATISTICS: tuple[str, ...] = (
     "activation_max",
     "activation_nonfinite",  # share of entries that are NaN or infinite, 0..1
     "zero_fraction",  # share of entries exactly 0
-    "dead_fraction",  # share of units (last axis) that are <= 0 on every example of the batch; piecewise-linear units only
+    "dead_fraction",  # share of units (last axis) that are <= 0 on every example; piecewise-linear units only
     "saturated_fraction",  # share of entries within 1 % of a bound of sigmoid, tanh, hard_sigmoid or softsign
     "batch_std",  # mean over units of the standard deviation over the examples: 0 says the output ignores the input
     "output_gradient_norm",  # L2 norm of d loss / d layer output, per example (root mean square over the batch)
@@ -40,7 +40,7 @@ class LayerFacts:
     """One layer of a model as built.
 
     Attributes:
-        index: Position among the model's layers, input layers not counted, from 0; nested models are flattened in place.
+        index: Position among the model's layers from 0, without input layers; nested models are flattened in place.
         name: Keras name. Nested layers carry the outer model's name in front, separated by ``/``.
         class_name: Keras class, e.g. ``Dense``.
         activation: Name of the layer's own activation (``linear`` if it has the argument but none is set), the function
@@ -95,7 +95,7 @@ class ModelFacts:
 
 @dataclass(frozen=True)
 class OptimizerFacts:
-    """The optimizer as compiled. ``from_string`` is true for ``compile(optimizer="adam")``; then ``site`` is the compile call."""
+    """The optimizer as compiled; ``site`` is the compile call for one given as a string (``from_string``)."""
 
     class_name: str
     learning_rate: float | None
@@ -106,7 +106,7 @@ class OptimizerFacts:
 
 @dataclass(frozen=True)
 class LossFacts:
-    """The loss of one output. ``name`` is Keras's snake-case name (``binary_crossentropy``) or the function's own name."""
+    """The loss of one output, by Keras's snake-case name (``binary_crossentropy``) or the function's own name."""
 
     name: str
     from_logits: bool = False
@@ -132,7 +132,7 @@ class ArrayFacts:
     Attributes:
         shape: Of the whole array, rows first; rows is None when unknown (a generator).
         minimum, maximum, mean, std: Over all finite entries.
-        column_mean, column_std, column_min, column_max: Over rows, for at most 4,096 columns of a 2-d array, else empty.
+        column_mean, column_std, column_min, column_max: Over rows, for at most 4,096 columns of a 2-d array.
         nonfinite: Number of NaN or infinite entries.
         integers: All finite entries are whole numbers.
         unique: Sorted distinct values when there are at most 256, else None.
@@ -208,7 +208,7 @@ class Statistics:
 
 @dataclass(frozen=True)
 class DataSample:
-    """At most some thousand rows of what reached ``fit``, for the reference learners. Arrays keep their shapes, rows first."""
+    """At most some thousand rows of what reached ``fit``, for the reference learners; shapes are kept, rows first."""
 
     inputs: tuple[np.ndarray, ...]
     targets: tuple[np.ndarray, ...]
@@ -235,9 +235,9 @@ class FitTrace:
         epoch_seconds: Seconds per finished epoch.
         state: ``completed``, ``raised`` (with ``exception``) or ``stopped`` (limit of the probe run reached).
         evaluation: Predictions after training on held-out (or else training) rows compared with the labels, as
-            ``{"skill": .., "metric": "accuracy" | "balanced_accuracy" | "label_accuracy" | "r2", "score": .., "trivial": ..,
-            "split": "validation" | "holdout" | "training", "constant": bool, "prediction_min": .., "prediction_max": ..,
-            "prediction_std": ..}``; empty when there is nothing to compare.
+            ``{"skill": .., "metric": "accuracy" | "balanced_accuracy" | "label_accuracy" | "r2", "score": ..,
+            "trivial": .., "split": "validation" | "holdout" | "training", "constant": bool, "prediction_min": ..,
+            "prediction_max": .., "prediction_std": ..}``; empty when there is nothing to compare.
     """
 
     model: ModelFacts
@@ -262,7 +262,7 @@ class Trace:
         script: Absolute path of the script.
         project_root: Absolute path that source spans are relative to.
         arguments: The script's own arguments.
-        state: ``completed``, ``raised``, ``timed out``, ``out of memory`` or ``killed`` (the whole script, not one fit).
+        state: How the whole script ended: ``completed``, ``raised``, ``timed out``, ``out of memory`` or ``killed``.
         fits: Every watched ``fit``, in order.
         models_built: Number of Keras models made, trained or not (for "no training seen" messages).
         notes: What the probe could not record, and why; shown to the user.

@@ -166,7 +166,7 @@ def watched_fit(trace: Trace, diagnosis: Diagnosis) -> WatchedFit:
         last = max(place for place, fit in enumerate(fits) if fit.fit.site == chosen.fit.site)
         return WatchedFit(last, True, len(same), sum(fit.seconds for fit in same))
     if len({fit.model.name for fit in same}) == len(same) > 1:
-        # Folds of a cross-validation, or restarts: each trains a model of its own, so the first says as much as the last.
+        # Folds of a cross-validation, or restarts: each trains a model of its own, so the first says enough.
         index = next(place for place, fit in enumerate(fits) if fit is same[0])
         chosen = same[0]
     epochs = max(chosen.fit.epochs - chosen.fit.initial_epoch, 1)

@@ -24,8 +24,7 @@ class EditRequest:
     Attributes:
         edit: Id of the edit (``set-activation``); see ``repair/edits``.
         parameters: As that edit documents them; values are Python source text where they end up in source.
-        context: Where things are: the spans and facts that the edit needs, by role (``layer``, ``optimizer``, ``compile``,
-            ``fit``, ``layers`` …), made by ``repair.candidates`` from the trace.
+        context: Where things are: the recorded training, the layer to change and the script.
     """
 
     edit: str

@@ -8,7 +8,6 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
-
 from dlfix.diagnose.source import CallSite, SourceSpan
 from dlfix.diagnose.task import array_facts
 from dlfix.diagnose.trace import (

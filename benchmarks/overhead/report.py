@@ -26,6 +26,7 @@ def document(results: Sequence[Overhead]) -> dict[str, Any]:
     return {
         "date": datetime.datetime.now(datetime.UTC).date().isoformat(),
         "machine": f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores",
+        "load": round(os.getloadavg()[0], 1),
         "versions": {"python": platform.python_version(), "tensorflow": tf.__version__, "keras": keras.__version__},
         "median_ratio": statistics.median(ratios),
         "worst_ratio": max(ratios),
@@ -53,6 +54,8 @@ def table(data: dict[str, Any]) -> str:
             f"| {row['observed_steps']} | {same} |"
         )
     lines += [
+        "",
+        f"Load average at the end {data['load']}: above the number of cores, ratios scatter by a tenth and more, also below 1.",
         "",
         f"Median {data['median_ratio']:.3f} (goal {MEDIAN_GOAL}), worst {data['worst_ratio']:.3f} (goal {WORST_GOAL}).",
         "",
