@@ -55,7 +55,8 @@ def table(data: dict[str, Any]) -> str:
         )
     lines += [
         "",
-        f"Load average at the end {data['load']}: above the number of cores, ratios scatter by a tenth and more, also below 1.",
+        f"Load average at the end {data['load']}: above the number of cores, ratios scatter by a tenth and more, "
+        "also below 1.",
         "",
         f"Median {data['median_ratio']:.3f} (goal {MEDIAN_GOAL}), worst {data['worst_ratio']:.3f} (goal {WORST_GOAL}).",
         "",
