@@ -6,15 +6,13 @@ import ast
 import hashlib
 import io
 import tokenize
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from .diagnose.execution.local_sources import local_modules
 from .diagnose.execution.project import find_project_root
 from .errors import ScriptError, UsageError, did_you_mean
-
-#: Files of the user's that are followed through imports. A project larger than this is hashed in part, nothing else.
-_MOST_FILES = 500
 
 _EMPTY_HINT = "There is nothing to train in it. Was it saved?"
 
@@ -82,7 +80,7 @@ def read_script(path: Path) -> Script:
     if not any(not _is_docstring(node) for node in tree.body):
         raise ScriptError("empty-script", f"{path.name} holds no code", _EMPTY_HINT)
     project_root = find_project_root(path)
-    return Script(path, project_root, hash_files(local_sources(path, tree, project_root), project_root), tree)
+    return Script(path, project_root, hash_files(local_modules(path, project_root), project_root), tree)
 
 
 def hash_files(paths: Iterable[Path], project_root: Path) -> dict[str, str]:
@@ -94,47 +92,6 @@ def hash_files(paths: Iterable[Path], project_root: Path) -> dict[str, str]:
         except OSError:
             continue
     return hashes
-
-
-def local_sources(script: Path, tree: ast.Module, project_root: Path) -> list[Path]:
-    """Return the script and every Python file of the project that it imports, found without running anything."""
-    found, queue = [script], [(script, tree)]
-    while queue and len(found) < _MOST_FILES:
-        file, module = queue.pop()
-        for imported in _imported_files(file, module, (script.parent, project_root)):
-            if imported in found:
-                continue
-            found.append(imported)
-            try:
-                queue.append((imported, ast.parse(imported.read_bytes())))
-            except (OSError, SyntaxError, ValueError):
-                continue  # it would fail when imported too; the run will say so
-    return found
-
-
-def _imported_files(file: Path, module: ast.Module, roots: tuple[Path, ...]) -> Iterator[Path]:
-    for node in ast.walk(module):
-        if isinstance(node, ast.Import):
-            for alias in node.names:
-                yield from _module_files(alias.name.split("."), roots)
-        elif isinstance(node, ast.ImportFrom):
-            parts = node.module.split(".") if node.module else []
-            bases = (file.parents[node.level - 1],) if 0 < node.level <= len(file.parents) else roots
-            yield from _module_files(parts, bases)
-            for alias in node.names:
-                yield from _module_files([*parts, alias.name], bases)
-
-
-def _module_files(parts: list[str], bases: Iterable[Path]) -> Iterator[Path]:
-    """Yield what importing the dotted name would run below the first base that has it: packages on the way included."""
-    for base in bases:
-        files = [base.joinpath(*parts[:depth], "__init__.py") for depth in range(1, len(parts) + 1)]
-        if parts:
-            files.append(base.joinpath(*parts).with_suffix(".py") if parts[-1].isidentifier() else base)
-        existing = [path for path in files if path.is_file()]
-        if existing:
-            yield from existing
-            return
 
 
 def _decode(path: Path) -> str:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -23,6 +24,9 @@ def job(project: Path, tmp_path: Path) -> Job:
         ("os.putenv('KERAS_BACKEND',\n    'torch')", {"KERAS_BACKEND": "torch"}),
         ("os.environ.update({'TF_ENABLE_ONEDNN_OPTS': '0'})", {"TF_ENABLE_ONEDNN_OPTS": "0"}),
         ("if os.environ['KERAS_BACKEND'] == 'jax': pass", {}),
+        ("# os.environ['KERAS_BACKEND'] = 'jax'", {}),
+        ("os.environ.update(KERAS_BACKEND='jax')", {"KERAS_BACKEND": "jax"}),
+        ("os.environ['KERAS_BACKEND'] = 'jax", {}),
         ("os.environ['TF_CPP_MIN_LOG_LEVEL'] = '3'", {}),
     ],
 )
@@ -31,10 +35,31 @@ def test_variables_in_the_source(job: Job, source: str, found: dict[str, str]) -
     assert variables_set_by_source(job) == found
 
 
-def test_variables_in_the_patched_source_and_beside(job: Job) -> None:
-    beside = Path(job.script).with_name("settings.py")
-    beside.write_text("os.environ['KERAS_BACKEND'] = 'jax'", encoding="utf-8")
+def test_variables_in_the_patched_source(job: Job) -> None:
+    patched = replace(job, overrides={job.script: b"os.environ['KERAS_BACKEND'] = 'jax'"})
+    assert variables_set_by_source(patched) == {"KERAS_BACKEND": "jax"}
+
+
+def test_modules_beside_count_when_they_are_imported(job: Job) -> None:
+    script = Path(job.script)
+    script.with_name("settings.py").write_text("os.environ['KERAS_BACKEND'] = 'jax'", encoding="utf-8")
+    package = script.parent / "models"
+    package.mkdir()
+    (package / "__init__.py").write_text("from .legacy import build", encoding="utf-8")
+    (package / "legacy.py").write_text("os.environ['TF_USE_LEGACY_KERAS'] = '1'", encoding="utf-8")
+    assert variables_set_by_source(job) == {}
+    script.write_text("import settings", encoding="utf-8")
     assert variables_set_by_source(job) == {"KERAS_BACKEND": "jax"}
+    script.write_text("def main():\n    from models import build", encoding="utf-8")
+    assert variables_set_by_source(job) == {"TF_USE_LEGACY_KERAS": "1"}
+
+
+def test_modules_of_the_project_root_count_too(job: Job) -> None:
+    Path(job.project_root, "scripts").mkdir()
+    script = Path(job.project_root, "scripts", "train.py")
+    script.write_text("import settings\nos.environ['KERAS_HOME'] = '/x'", encoding="utf-8")
+    Path(job.project_root, "settings.py").write_text("putenv('KERAS_HOME', '/y')", encoding="utf-8")
+    assert variables_set_by_source(replace(job, script=str(script))) == {"KERAS_HOME": "/x"}
 
 
 @pytest.mark.parametrize(
