@@ -29,7 +29,7 @@ def build_model(width=32):
 def main():
     x_train, x_test, y_train, y_test = load()
     model = build_model()
-    history = model.fit(x_train, y_train, epochs=60, batch_size=16, validation_data=(x_test, y_test), verbose=0)
+    history = model.fit(x_train, y_train, epochs=20, batch_size=16, validation_data=(x_test, y_test), verbose=0)
     predictions = model.predict(x_test, verbose=0).ravel()
     print("R2 on the test set: %.3f" % r2_score(y_test, predictions))
 

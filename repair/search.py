@@ -37,13 +37,14 @@ SHORTEST = 1 / 16
 #: Share of the time left after the reserve for proof that the first look at all patches may take; the rest is for
 #: survivors, compositions and minimization.
 EXPLORE_SHARE = 0.6
-#: Single patches looked at before the search may stop early, whatever it found.
-ENOUGH_ALTERNATIVES = 8
+#: Single patches looked at before the search may stop early, whatever it found: enough to tell whether the first that
+#: works is also the best, and not so many that a user waits for proof of what is already answered.
+ENOUGH_ALTERNATIVES = 5
 #: Compositions that are looked at before each next step; all pairs of six patches.
 MOST_EXTENSIONS = 15
 #: Patches, besides the leader, whose effect is proven by repeats when time allows.
 PROVEN_ALTERNATIVES = 4
-#: Extra seeds for a leader whose interval does not decide yet.
+#: Extra seeds for a patch whose interval does not decide yet.
 EXTRA_SEEDS = 3
 
 
@@ -230,8 +231,10 @@ class _Search:
             first = []
             skipped = self.pool.skipped
             self.pool.run(requests, self._reserve)
-            if self._may_stop():
-                break
+            if self._is_answered():
+                if self._has_alternatives():
+                    break
+                queue = [one for one in queue if len(one.parts) == 1]
             if self.pool.skipped - skipped == len(requests):
                 left_out = self.pool.skipped + len(queue)
                 self.notes.append(f"Time was too short to try {left_out} more patches and combinations.")
@@ -251,11 +254,13 @@ class _Search:
                 early.setdefault(composed.keys, composed)
         return [*singles[:1], *early.values(), *singles[1:]]
 
-    def _may_stop(self) -> bool:
-        """Nothing is left to gain: a single patch is as good as the data allow, and enough others were tried."""
+    def _is_answered(self) -> bool:
+        """Whether a single patch is as good as the data allow, so that no combination can be better."""
         best = self.contenders.best()
-        if best is None or len(best.parts) > 1 or not self.contenders.reached(best):
-            return False
+        return best is not None and len(best.parts) == 1 and self.contenders.reached(best)
+
+    def _has_alternatives(self) -> bool:
+        """Whether enough single patches were tried to rank the best one among them."""
         singles = self.contenders.singles
         tried = sum(bool(self.pool.of(one.patch.key)) for one in singles)
         return tried >= min(len(singles), ENOUGH_ALTERNATIVES)
@@ -341,7 +346,7 @@ class _Search:
     # Proving ----------------------------------------------------------------------------------------------------------
 
     def _prove(self) -> None:
-        """Repeat the leader with further seeds, then the alternatives, then the leader again if it is still open."""
+        """Repeat the leader with further seeds, then the alternatives, then whatever is still open."""
         self.message = "repeating with other seeds"
         chosen = self._to_prove()
         if not chosen:
@@ -353,7 +358,8 @@ class _Search:
         others = [TrialRequest(one.patch, seed, fraction) for one in alternatives for seed in seeds]
         self.planned = self.done + len(pairs) + len(others)
         self.pool.run([*pairs, *others])
-        self._decide(chosen[0])
+        for one in chosen[: 1 + PROVEN_ALTERNATIVES]:
+            self._decide(one)
 
     def _to_prove(self) -> list[Candidate]:
         """Patches with a promising gain, in the order that ranking would give them if nothing else were known."""
@@ -363,10 +369,10 @@ class _Search:
         places = {suggestion.patch.key: suggestion.rank for suggestion in suggestions}
         return sorted(promising, key=lambda one: (places.get(one.patch.key, len(places) + 1), len(one.parts)))
 
-    def _decide(self, leader: Candidate) -> None:
-        """More seeds while the leader's interval decides nothing, its mean gain is worth having and time is left."""
+    def _decide(self, one: Candidate) -> None:
+        """More seeds while a patch's interval decides nothing, its mean gain is worth having and time is left."""
         for extra in range(EXTRA_SEEDS):
-            paired = pair(self.pool.of(None), self.pool.of(leader.patch.key))
+            paired = pair(self.pool.of(None), self.pool.of(one.patch.key))
             bounds, gain = interval(paired.gains), paired.mean_gain
             undecided = bounds is not None and gain is not None and bounds[0] <= MEANINGFUL_GAIN < gain
             if not undecided or len(paired.gains) < FEWEST_SEEDS:
@@ -376,7 +382,7 @@ class _Search:
                 return
             seed = self.settings.seed + self.settings.repeats + extra
             self.planned = self.done + 2
-            self.pool.run([TrialRequest(patch, seed, self.contenders.fraction) for patch in (None, leader.patch)])
+            self.pool.run([TrialRequest(patch, seed, self.contenders.fraction) for patch in (None, one.patch)])
 
     # Reporting --------------------------------------------------------------------------------------------------------
 

@@ -155,7 +155,7 @@ def _skill_words(result: Result, suggestion: SuggestionResult) -> dict[str, str]
         "before": wording.skill(wording.mean(skill.baseline or result.baseline.skill)),
         "after": wording.skill(wording.mean(skill.patched)),
         "gain": "" if wording.finite(skill.gain) is None else wording.signed(skill.gain),
-        "interval": f"95 % interval {wording.interval(skill.interval)}" if skill.interval else "",
+        "interval": f"90 % interval {wording.interval(skill.interval)}" if skill.interval else "",
     }
 
 

@@ -261,7 +261,7 @@ class _View:
         before = skill.baseline or self.result.baseline.skill
         line = f"Skill {wording.skill(wording.mean(before))} {self.arrow} {wording.skill(wording.mean(skill.patched))}"
         if wording.finite(skill.gain) is not None:
-            bounds = f", 95 % interval {wording.interval(skill.interval)}" if skill.interval else ""
+            bounds = f", 90 % interval {wording.interval(skill.interval)}" if skill.interval else ""
             line += f" (gain {wording.signed(skill.gain)}{bounds})"
         self._print(Text(line))
         for name, values in (("before", before), ("after", skill.patched)):

@@ -32,7 +32,7 @@ _VERDICT_WORDS = (
         "improved",
         "up",
         "bold cyan",
-        "Over at least three seeds, the 95 % interval of the gain lies clearly above zero.",
+        "Over at least three seeds, the 90 % interval of the gain lies clearly above zero.",
     ),
     VerdictWord("no change", "=", "same", "equal", "default", "The trials cannot tell its effect from none."),
     VerdictWord("worse", "▼", "worse", "down", "yellow", "It costs skill."),
