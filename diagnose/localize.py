@@ -21,7 +21,8 @@ from .hypotheses import (
     weigh,
 )
 from .measures import holds_bytes, update_ratio
-from .proposals import (
+from .structure import RECURRENT_LAYERS, effective_activation, has_any, hidden_linear_maps
+from .suggested_values import (
     USUAL_RATES,
     suggested_batch_size,
     suggested_epochs,
@@ -31,7 +32,6 @@ from .proposals import (
     suggested_output_activation,
     suggested_units,
 )
-from .structure import RECURRENT_LAYERS, effective_activation, has_any, hidden_linear_maps
 
 #: Faults below this confidence are not worth a place in the list.
 LEAST = 0.1

@@ -40,8 +40,9 @@ class LayerFacts:
     """One layer of a model as built.
 
     Attributes:
-        index: Position among the model's layers from 0, without input layers; nested models are flattened in place.
-        name: Keras name. Nested layers carry the outer model's name in front, separated by ``/``.
+        index: Position among the model's layers from 0, without input layers. Nested models are flattened in place, and
+            so are layer classes of the user's that only group other layers.
+        name: Keras name. A flattened layer carries the name of the model or group around it in front (``block/dense``).
         class_name: Keras class, e.g. ``Dense``.
         activation: Name of the layer's own activation (``linear`` if it has the argument but none is set), the function
             of an ``Activation``/``ReLU``/``Softmax``… layer, or None for layers without one.
