@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from .findings import Task
+from .nested import concatenate, leaves, map_leaves, take_rows
 from .skill import Score, combine, score
 
 BATCH_SIZE = 256
@@ -88,7 +89,7 @@ def is_constant(output: np.ndarray) -> bool:
 def predict(model: Any, inputs: Any, *, batch_size: int | None = None) -> Any:
     """Predictions as arrays in the structure of the model's outputs, a batch at a time, in inference mode."""
     size = batch_size or fixed_batch_size(model) or BATCH_SIZE
-    rows = len(_first_leaf(inputs))
+    rows = len(leaves(inputs)[0])
     # predict_on_batch neither builds a data pipeline nor resets or runs anything of the user's; a fixed batch size
     # leaves a remainder out of reach, so the last batch then overlaps the one before.
     fixed = fixed_batch_size(model) is not None and rows >= size
@@ -96,8 +97,8 @@ def predict(model: Any, inputs: Any, *, batch_size: int | None = None) -> Any:
     for start in range(0, rows, size):
         first = rows - size if fixed and start + size > rows else start
         output = model.predict_on_batch(take_rows(inputs, slice(first, start + size)))
-        parts.append(_map(lambda leaf, skip=start - first: np.asarray(leaf)[skip:], output))
-    return _join(parts)
+        parts.append(map_leaves(lambda leaf, skip=start - first: np.asarray(leaf)[skip:], output))
+    return concatenate(parts)
 
 
 def fixed_batch_size(model: Any) -> int | None:
@@ -174,31 +175,3 @@ def as_arrays(values: Any, order: Sequence[str] = ()) -> list[np.ndarray]:
 def align_outputs(outputs: list[np.ndarray], labels: Sequence[np.ndarray]) -> list[np.ndarray]:
     """As many outputs as labels, in order; an output without labels is left out."""
     return outputs[: len(labels)]
-
-
-def take_rows(values: Any, rows: Any) -> Any:
-    """The same structure with only the given rows of each array."""
-    return _map(lambda leaf: leaf[rows], values)
-
-
-def _map(function: Any, values: Any) -> Any:
-    if isinstance(values, Mapping):
-        return {key: _map(function, value) for key, value in values.items()}
-    if isinstance(values, (list, tuple)):
-        return [_map(function, value) for value in values]
-    return function(values)
-
-
-def _join(parts: list[Any]) -> Any:
-    head = parts[0]
-    if isinstance(head, Mapping):
-        return {key: _join([part[key] for part in parts]) for key in head}
-    if isinstance(head, (list, tuple)):
-        return [_join([part[index] for part in parts]) for index in range(len(head))]
-    return np.concatenate(parts, axis=0)
-
-
-def _first_leaf(values: Any) -> Any:
-    while isinstance(values, (Mapping, list, tuple)):
-        values = next(iter(values.values())) if isinstance(values, Mapping) else values[0]
-    return values

@@ -6,7 +6,7 @@ import itertools
 from collections.abc import Iterable
 from typing import Any
 
-from .structures import concatenate, leaves, to_numpy
+from ...diagnose.nested import concatenate, leaves, to_numpy
 
 #: A dataset is taken into memory, to hold out rows of it, up to this size; beyond, whole batches are scored.
 MAX_DATASET_BYTES = 256 * 2**20

@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 
 from ...diagnose.evaluation import fixed_batch_size
+from ...diagnose.nested import take_rows
 from .files import CapturedRows
 from .holdout import MIN_SCORED, held_out_rows, spread
-from .structures import take_rows
 
 
 @dataclass

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from ...diagnose.evaluation import as_arrays
+from ...diagnose.nested import leaves, lists_to_tuples, take_rows, to_numpy
 from .batches import (
     STREAM_BATCHES,
     STREAM_ROWS,
@@ -29,7 +30,6 @@ from .batches import (
 from .capture import FitData, captured_batches, hold_out, nothing, says_enough
 from .files import CapturedRows
 from .holdout import MAX_SCORED, finite_rows, spread
-from .structures import leaves, lists_to_tuples, take_rows, to_numpy
 
 
 def prepare(model: Any, given: Mapping[str, Any], baseline_clean: np.ndarray | None) -> FitData:
@@ -127,18 +127,18 @@ def _dataset(model: Any, given: Mapping[str, Any], names: tuple[str, ...], clean
     clean = finite_rows([*leaves(x), *labels])
     held_out = hold_out(model, (x, y, weights), labels, clean, clean_before, changes)
     if "y" in held_out.arguments:
-        _rebuild(dataset, held_out.arguments, given, any("Shuffle" in name for name in origin), len(clean))
+        _rebuild(dataset, held_out.arguments, given, any("Shuffle" in name for name in origin))
     return held_out
 
 
-def _rebuild(dataset: Any, changes: dict[str, Any], given: Mapping[str, Any], shuffled: bool, rows: int) -> None:
+def _rebuild(dataset: Any, changes: dict[str, Any], given: Mapping[str, Any], shuffled: bool) -> None:
     """Replace held-in arrays by a dataset of the same batch size."""
     import tensorflow as tf
 
     parts = [changes.pop("x"), changes.pop("y"), changes.pop("sample_weight", None)]
     tensors = tuple(lists_to_tuples(part) for part in parts if part is not None)
     fresh = tf.data.Dataset.from_tensor_slices(tensors)
-    kept = rows - (rows - len(leaves(parts[0])[0]))
+    kept = len(leaves(parts[0])[0])
     if shuffled:
         fresh = fresh.shuffle(kept)
     size = batch_rows(dataset)

@@ -10,7 +10,7 @@ import numpy as np
 
 def to_numpy(values: Any) -> Any:
     """Arrays, tensors, data frames and series as NumPy arrays, in their structure of lists, tuples and dicts."""
-    return _map(_leaf_to_numpy, values)
+    return map_leaves(_leaf_to_numpy, values)
 
 
 def _leaf_to_numpy(leaf: Any) -> Any:
@@ -23,15 +23,13 @@ def _leaf_to_numpy(leaf: Any) -> Any:
     return np.asarray(leaf)
 
 
-def _map(function: Callable[[Any], Any], values: Any) -> Any:
+def map_leaves(function: Callable[[Any], Any], values: Any) -> Any:
+    """The same structure with ``function`` applied to each array; a list of plain numbers counts as an array."""
     if isinstance(values, Mapping):
-        return {key: _map(function, value) for key, value in values.items()}
+        return {key: map_leaves(function, value) for key, value in values.items()}
     if isinstance(values, (list, tuple)) and not (values and np.isscalar(values[0])):
-        return (
-            type(values)(_map(function, value) for value in values)
-            if type(values) in (list, tuple)
-            else [_map(function, value) for value in values]
-        )
+        kind = type(values) if type(values) in (list, tuple) else list
+        return kind(map_leaves(function, value) for value in values)
     return function(values)
 
 
@@ -43,6 +41,7 @@ def lists_to_tuples(values: Any) -> Any:
 
 
 def leaves(values: Any) -> list[Any]:
+    """All arrays of a structure, in order; None holds none."""
     if values is None:
         return []
     if isinstance(values, Mapping):
@@ -52,11 +51,13 @@ def leaves(values: Any) -> list[Any]:
     return [values]
 
 
-def take_rows(values: Any, rows: np.ndarray) -> Any:
-    return _map(lambda leaf: None if leaf is None else leaf[rows], values)
+def take_rows(values: Any, rows: np.ndarray | slice) -> Any:
+    """The same structure with only the given rows of each array."""
+    return map_leaves(lambda leaf: None if leaf is None else leaf[rows], values)
 
 
 def concatenate(parts: list[Any]) -> Any:
+    """Structures of one form joined row by row."""
     head = parts[0]
     if head is None:
         return None
