@@ -20,6 +20,7 @@ from .diagnose.source import CallSite, SourceSpan
 from .diagnose.trace import ExceptionFacts, FitTrace, LayerFacts, Trace
 from .errors import DlfixError, ScriptError
 from .repair.patch import Suggestion, Trial
+from .thinning import thin
 
 #: A curve in the report has at most this many points; more are not visible and make the file large.
 MOST_POINTS = 300
@@ -67,7 +68,7 @@ def to_result(findings: Findings) -> document.Result:
         values["model"] = _model(fit, diagnosis, fit_index or 0)
     if fit is not None:
         values["metrics"] = {name: _numbers(series) for name, series in fit.epoch_metrics.items()}
-        keep = thin(len(fit.statistics.loss_steps))
+        keep = thin(len(fit.statistics.loss_steps), MOST_POINTS)
         values["loss_steps"] = tuple(int(step) for step in fit.statistics.loss_steps[keep])
         values["loss"] = _numbers(fit.statistics.loss[keep])
     return document.Result(
@@ -82,7 +83,7 @@ def to_result(findings: Findings) -> document.Result:
         interrupted=findings.interrupted,
         error=None if findings.error is None else error_text(findings.error),
         exception=_exception(findings),
-        baseline=_baseline(findings),
+        baseline=_baseline(findings, fit),
         suggestions=tuple(_suggestion(suggestion, findings) for suggestion in findings.suggestions),
         cost=document.CostResult(
             probe_seconds=trace.seconds if trace is not None else 0.0,
@@ -104,18 +105,6 @@ def shown_fit(trace: Trace | None, diagnosis: Diagnosis | None) -> int | None:
     if diagnosis is not None and diagnosis.faults:
         return min(max(diagnosis.faults[0].fit, 0), len(trace.fits) - 1)
     return len(trace.fits) - 1
-
-
-def thin(length: int, most: int = MOST_POINTS) -> np.ndarray:
-    """Return at most ``most`` evenly spread indices of a series, its first and last always among them.
-
-    Example:
-        >>> thin(1000, 3).tolist()
-        [0, 500, 999]
-    """
-    if length <= most:
-        return np.arange(length)
-    return np.unique(np.linspace(0, length - 1, most).round().astype(int))
 
 
 def run_environment(isolation: str) -> dict[str, Any]:
@@ -219,7 +208,7 @@ def _fault(rank: int, fault: Fault) -> document.FaultResult:
 
 
 def _model(fit: FitTrace, diagnosis: Diagnosis, fit_index: int) -> document.ModelResult:
-    keep = thin(len(fit.statistics.steps))
+    keep = thin(len(fit.statistics.steps), MOST_POINTS)
     return document.ModelResult(
         name=fit.model.name,
         kind=fit.model.kind,
@@ -270,8 +259,17 @@ def _layer(
     )
 
 
-def _baseline(findings: Findings) -> document.BaselineResult:
+def _baseline(findings: Findings, fit: FitTrace | None) -> document.BaselineResult:
+    """Trials of the unpatched script; where there are none, what the probe run itself reached."""
     trials = findings.baseline
+    if not trials and fit is not None and fit.evaluation:
+        return document.BaselineResult(
+            skill=(_number(fit.evaluation.get("skill")),),
+            epochs=len(fit.epoch_seconds),
+            seconds=fit.seconds,
+            metric=fit.evaluation.get("metric"),
+            split=fit.evaluation.get("split"),
+        )
     if not trials:
         return document.BaselineResult()
     last = trials[-1]
@@ -382,7 +380,7 @@ def _numbers(values: Iterable[float | None]) -> tuple[float | None, ...]:
 
 
 def _thinned(series: Sequence[float]) -> tuple[float | None, ...]:
-    return tuple(_number(series[int(index)]) for index in thin(len(series)))
+    return tuple(_number(series[index]) for index in thin(len(series), MOST_POINTS))
 
 
 def _jsonable(value: Any) -> Any:

@@ -1,0 +1,1 @@
+"""Takes every shipped example through the whole of dlfix, as a user would."""
