@@ -97,7 +97,7 @@ def predict(model: Any, inputs: Any, *, batch_size: int | None = None) -> Any:
     for start in range(0, rows, size):
         first = rows - size if fixed and start + size > rows else start
         output = model.predict_on_batch(take_rows(inputs, slice(first, start + size)))
-        parts.append(map_leaves(lambda leaf, skip=start - first: np.asarray(leaf)[skip:], output))
+        parts.append(take_rows(map_leaves(np.asarray, output), slice(start - first, None)))
     return concatenate(parts)
 
 

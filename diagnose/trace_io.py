@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import os
 import types
 import typing
 import zipfile
@@ -16,6 +15,7 @@ from typing import Any, Union, get_args, get_origin
 import numpy as np
 
 from .trace import Trace
+from .whole_files import replacing, write_atomically
 
 SCHEMA = "dlfix-trace/1"
 FACTS = "trace.json"
@@ -57,7 +57,7 @@ class TraceWriter:
         name = "trace.npz" if self._generation % 2 else "trace-2.npz"
         _write_arrays(self.directory / name, series)
         document = {"schema": SCHEMA, "series": name, "samples": samples, "trace": facts}
-        _replace_file(self.directory / FACTS, json.dumps(document, ensure_ascii=False).encode())
+        write_atomically(self.directory / FACTS, json.dumps(document, ensure_ascii=False).encode())
         other = "trace-2.npz" if self._generation % 2 else "trace.npz"
         (self.directory / other).unlink(missing_ok=True)
 
@@ -168,20 +168,15 @@ def _from_plain(kind: Any, value: Any, series: Mapping[str, np.ndarray]) -> Any:
 
 
 def _write_arrays(path: Path, arrays: Mapping[str, np.ndarray]) -> None:
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    with zipfile.ZipFile(temporary, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
+    with (
+        replacing(path) as temporary,
+        zipfile.ZipFile(temporary, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive,
+    ):
         for key, array in arrays.items():
-            with archive.open(f"{key}.npy", "w", force_zip64=True) as file:
-                np.lib.format.write_array(file, np.ascontiguousarray(array), allow_pickle=False)
-    temporary.replace(path)
+            with archive.open(f"{key}.npy", "w", force_zip64=True) as entry:
+                np.lib.format.write_array(entry, np.ascontiguousarray(array), allow_pickle=False)
 
 
 def _read_arrays(path: Path) -> dict[str, np.ndarray]:
     with np.load(path, allow_pickle=False) as arrays:
         return {key: arrays[key] for key in arrays.files}
-
-
-def _replace_file(path: Path, data: bytes) -> None:
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    temporary.write_bytes(data)
-    temporary.replace(path)

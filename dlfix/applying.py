@@ -5,10 +5,11 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+from .diagnose.whole_files import write_atomically
 from .errors import ApplyRefused, UsageError
 from .repair import apply as writer
 from .result import Result, SuggestionResult
-from .runs import RunFolder, existing_runs, find_run, write_atomically
+from .runs import RunFolder, existing_runs, find_run
 
 #: What was applied and not yet taken back, oldest first; beside the runs.
 _APPLIED = "applied.json"

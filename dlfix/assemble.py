@@ -221,12 +221,12 @@ def _model(fit: FitTrace, diagnosis: Diagnosis, fit_index: int) -> document.Mode
     )
 
 
-def _series(fit: FitTrace, column: int, keep: np.ndarray) -> dict[str, tuple[float | None, ...]]:
+def _series(fit: FitTrace, column: int, keep: Sequence[int]) -> dict[str, tuple[float | None, ...]]:
     """Return the statistics that this layer has, thinned."""
     series = {}
     for name, values in fit.statistics.layers.items():
         if values.ndim == 2 and column < values.shape[1]:
-            thinned = _numbers(values[keep, column])
+            thinned = _numbers(values[list(keep), column])
             if any(value is not None for value in thinned):
                 series[name] = thinned
     return series

@@ -117,7 +117,7 @@ def write_file(path: Path, text: str) -> None:
     Raises:
         UsageError: It cannot be written.
     """
-    from .runs import write_atomically
+    from .diagnose.whole_files import write_atomically
 
     if not path.absolute().parent.is_dir():
         raise UsageError("unwritable", f"there is no folder {path.absolute().parent}", "Make it first.")

@@ -88,7 +88,7 @@ def hash_files(paths: Iterable[Path], project_root: Path) -> dict[str, str]:
     hashes = {}
     for path in paths:
         try:
-            hashes[_relative(path, project_root)] = hashlib.sha256(path.read_bytes()).hexdigest()
+            hashes[relative_to_project(path, project_root)] = hashlib.sha256(path.read_bytes()).hexdigest()
         except OSError:
             continue
     return hashes
@@ -151,8 +151,9 @@ def _is_docstring(node: ast.stmt) -> bool:
     return isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant) and isinstance(node.value.value, str)
 
 
-def _relative(path: Path, root: Path) -> str:
+def relative_to_project(path: Path, project_root: Path) -> str:
+    """Return how reports name a file: relative to the project, or absolute if it lies elsewhere."""
     try:
-        return path.absolute().relative_to(root).as_posix()
+        return path.absolute().relative_to(project_root).as_posix()
     except ValueError:
         return path.absolute().as_posix()

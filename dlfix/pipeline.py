@@ -14,13 +14,14 @@ from typing import TYPE_CHECKING, Any
 
 from ._version import __version__
 from .assemble import Findings, run_environment, to_result
+from .diagnose.whole_files import write_atomically
 from .durations import format_duration
 from .errors import DlfixError, ExitCode, ScriptError, UsageError, did_you_mean
-from .inputs import Script, check_path, hash_files, read_script
+from .inputs import Script, check_path, hash_files, read_script, relative_to_project
 from .keras_support import check_imports, check_installation, tensorflow_version
 from .progress import ProgressCallback, ProgressEvent
 from .result import Result
-from .runs import RunFolder, create_run, data_files, find_identical, write_atomically
+from .runs import RunFolder, create_run, data_files, find_identical
 from .script_failures import explain_failure
 from .settings import Resolved
 
@@ -179,7 +180,7 @@ class _Run:
         except TraceError as error:
             raise UsageError("unreadable-trace", str(error), "Record it again: dlfix diagnose SCRIPT.") from None
         self.findings.trace = trace
-        self.findings.script = _relative(Path(trace.script), Path(trace.project_root))
+        self.findings.script = relative_to_project(Path(trace.script), Path(trace.project_root))
         self.findings.arguments = trace.arguments
         self.findings.project_root = trace.project_root
 
@@ -199,7 +200,7 @@ class _Run:
     def _read_script(self) -> None:
         try:
             self.script = read_script(self.request.source)
-            self.findings.script = _relative(self.script.path, self.script.project_root)
+            self.findings.script = relative_to_project(self.script.path, self.script.project_root)
             self.findings.project_root = str(self.script.project_root)
             check_imports(self.script.tree, self.script.path.name)
         except ScriptError as error:
@@ -457,10 +458,6 @@ def _crash_report(error: Exception, folder: RunFolder) -> InternalError:
         f"a bug in dlfix: {type(error).__name__}: {error}".splitlines()[0],
         f"The traceback is in {file}; it helps to mend this (and -v shows it). Your files were not changed.",
     )
-
-
-def _relative(path: Path, root: Path) -> str:
-    return path.relative_to(root).as_posix() if path.is_relative_to(root) else str(path)
 
 
 def _seen(fits: int) -> str:

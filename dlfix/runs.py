@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import re
 import shutil
 import tempfile
@@ -24,6 +23,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from .diagnose.whole_files import write_atomically
 from .errors import UsageError, did_you_mean
 from .repair.patch import Patch
 from .result import Result, SuggestionResult
@@ -249,15 +249,3 @@ def data_files(constants: Iterable[str], folders: Iterable[Path]) -> dict[str, t
             if status is not None:
                 files[str(path)] = (status.st_size, status.st_mtime_ns)
     return files
-
-
-def write_atomically(path: Path, content: bytes) -> None:
-    """Write so that the file is there as a whole or not at all."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        temporary.write_bytes(content)
-        temporary.replace(path)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise

@@ -58,19 +58,6 @@ def test_removing_all_runs_leaves_no_pointer(tmp_path):
     assert not (tmp_path / ".dlfix" / "latest").exists()
 
 
-def test_a_failed_write_leaves_the_old_file(tmp_path, monkeypatch):
-    file = tmp_path / "result.json"
-    file.write_text("old")
-
-    def fail(self, target):
-        raise OSError("disk full")
-
-    monkeypatch.setattr(Path, "replace", fail)
-    with pytest.raises(OSError, match="disk full"):
-        runs.write_atomically(file, b"new")
-    assert (file.read_text(), list(tmp_path.iterdir())) == ("old", [file])
-
-
 def test_data_files_named_in_the_source_are_found(tmp_path):
     (tmp_path / "data.csv").write_text("1")
     found = runs.data_files(["data.csv", "no.csv", "", "x" * 2000, "a\0b"], [tmp_path])

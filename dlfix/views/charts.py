@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from ..result import ReferenceResult, SuggestionResult
+from ..thinning import thin
 from . import wording
 
 Values = Sequence[float | None]
@@ -123,13 +124,6 @@ class Scale:
             span = math.log10(self.high) - math.log10(self.low)
             return (math.log10(max(value, self.low)) - math.log10(self.low)) / span if span else 0.5
         return (value - self.low) / (self.high - self.low) if self.high > self.low else 0.5
-
-
-def thin(length: int, limit: int) -> list[int]:
-    """At most ``limit`` indices of a series, evenly spread, first and last among them."""
-    if length <= limit:
-        return list(range(length))
-    return sorted({round(step * (length - 1) / (limit - 1)) for step in range(limit)})
 
 
 def scale_for(values: Iterable[float | None], *, fraction: bool = False, logarithmic: bool | None = None) -> Scale:

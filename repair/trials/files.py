@@ -16,6 +16,8 @@ from zipfile import BadZipFile
 
 import numpy as np
 
+from ...diagnose.whole_files import replacing, write_atomically
+
 ROWS, PREDICTIONS, REPORT = "rows.npz", "predictions.npz", "trial.json"
 #: Labels of all rows are kept up to this many entries (32 MB as doubles); of larger targets only the scored rows.
 MAX_LABEL_ENTRIES = 4_000_000
@@ -103,10 +105,7 @@ def read_predictions(folder: Path) -> tuple[np.ndarray, ...] | None:
 
 
 def write_report(folder: Path, report: TrialReport) -> None:
-    folder.mkdir(parents=True, exist_ok=True)
-    partial = folder / (REPORT + ".partial")
-    partial.write_text(json.dumps(asdict(report)), encoding="utf-8")
-    partial.replace(folder / REPORT)
+    write_atomically(folder / REPORT, json.dumps(asdict(report)).encode())
 
 
 def read_report(folder: Path) -> TrialReport | None:
@@ -119,11 +118,8 @@ def read_report(folder: Path) -> TrialReport | None:
 
 
 def _save(path: Path, arrays: dict[str, np.ndarray]) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name("partial-" + path.name)  # a child may be killed at any time; half a file must not be read
-    with partial.open("wb") as stream:
+    with replacing(path) as temporary, temporary.open("wb") as stream:
         np.savez(stream, **arrays)  # type: ignore[arg-type]
-    partial.replace(path)
 
 
 def _load(path: Path) -> dict[str, np.ndarray] | None:

@@ -75,7 +75,7 @@ def test_pairs_are_of_the_same_seed_and_share_of_the_schedule():
 
 
 def test_interval_against_a_table():
-    """The 95 % quantile of Student's t for 2 degrees of freedom is 2.920; the standard error of 1, 2, 3 is 1/sqrt(3)."""
+    """Student's 95 % quantile for 2 degrees of freedom is 2.920; the standard error of 1, 2, 3 is 1/sqrt(3)."""
     low, high = interval([1.0, 2.0, 3.0])
     assert (low, high) == (pytest.approx(2 - 2.920 / math.sqrt(3)), pytest.approx(2 + 2.920 / math.sqrt(3)))
     assert interval([0.4]) is None
