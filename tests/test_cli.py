@@ -6,8 +6,8 @@ import sys
 import time
 
 import pytest
-from conftest import PATCHED, SCRIPT, make_diagnosis, make_patch, make_suggestion
 from dlfix.repair.patch import Applicability
+from stand_ins import PATCHED, SCRIPT, make_diagnosis, make_patch, make_suggestion
 
 from dlfix import cli
 

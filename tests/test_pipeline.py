@@ -5,9 +5,9 @@ from dataclasses import replace
 
 import pytest
 import traces
-from conftest import SCRIPT, make_diagnosis, make_patch, make_suggestion
 from dlfix.diagnose.trace import ExceptionFacts
 from dlfix.repair.patch import Applicability
+from stand_ins import SCRIPT, make_diagnosis, make_patch, make_suggestion
 
 import dlfix
 from dlfix import pipeline

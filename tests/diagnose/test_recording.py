@@ -1,15 +1,12 @@
-import sys
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
+import traces
 from dlfix.diagnose.execution.job import Job, JobOutcome, JobState
 from dlfix.diagnose.recording import record_script
 from dlfix.diagnose.trace import Trace
 from dlfix.diagnose.trace_io import save_trace
-
-sys.path.insert(0, str(Path(__file__).parents[1]))
-import traces
 
 
 @dataclass
@@ -99,3 +96,9 @@ def test_a_process_that_ends_without_the_agent(tmp_path: Path) -> None:
     """``os._exit(0)`` in the script: the process ended well, the trace is the last one saved on the way."""
     trace = recorded(FakeExecutor(JobState.COMPLETED, traces.trace(state="killed")), tmp_path)
     assert trace.state == "completed"
+
+
+def test_a_run_that_was_cut_off_took_as_long_as_its_process(tmp_path: Path) -> None:
+    early = replace(traces.trace(), state="killed", seconds=0.01)  # what was saved before the training
+    assert recorded(FakeExecutor(JobState.TIMED_OUT, early), tmp_path).seconds == 5.0
+    assert recorded(FakeExecutor(JobState.COMPLETED, traces.trace()), tmp_path / "b").seconds == traces.trace().seconds

@@ -7,11 +7,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import traces
 from dlfix.diagnose.trace import Trace
 from dlfix.diagnose.trace_io import TraceError, TraceWriter, load_trace, save_trace
-
-sys.path.insert(0, str(Path(__file__).parents[1]))
-import traces
 
 
 def same(a: object, b: object) -> bool:

@@ -2,28 +2,20 @@
 
 from __future__ import annotations
 
-import sys
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-
-_TESTS = Path(__file__).parents[1]
-for _folder in (_TESTS, _TESTS / "repair" / "edits"):
-    if str(_folder) not in sys.path:
-        sys.path.append(str(_folder))
-
-from dlfix.diagnose.findings import Diagnosis, Fault, LayerReference, ReferenceScores, Task  # noqa: E402
-from dlfix.diagnose.task import array_facts  # noqa: E402
-from dlfix.diagnose.trace import LossFacts, Trace  # noqa: E402
-from dlfix.knowledge_base import KnowledgeBase, load_knowledge  # noqa: E402
-from dlfix.repair import patching  # noqa: E402
-from dlfix.repair.candidates import Candidates, candidates  # noqa: E402
-from dlfix.repair.patch import Applicability  # noqa: E402
-from dlfix.repair.patching import SourceFiles  # noqa: E402
-from facts_from_source import fit_from_source  # noqa: E402
+from dlfix.diagnose.findings import Diagnosis, Fault, LayerReference, ReferenceScores, Task
+from dlfix.diagnose.task import array_facts
+from dlfix.diagnose.trace import LossFacts, Trace
+from dlfix.knowledge_base import KnowledgeBase, load_knowledge
+from dlfix.repair import patching
+from dlfix.repair.candidates import Candidates, candidates
+from dlfix.repair.patch import Applicability
+from dlfix.repair.patching import SourceFiles
+from facts_from_source import fit_from_source
 
 PROGRAM = """\
 import keras

@@ -4,13 +4,9 @@
 from __future__ import annotations
 
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
-
-sys.path.insert(0, str(Path(__file__).parent / "edits"))
-
 from dlfix.repair.edits import EDITS
 from dlfix.repair.patch import Applicability, EditContext, EditRequest, Patch
 from dlfix.repair.patching import EditConflict, EditNotApplicable, SourceFiles, compose, make_patch, patch_bytes

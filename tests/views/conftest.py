@@ -5,53 +5,40 @@ Goldens are written anew with ``DLFIX_REGENERATE_GOLDENS=1 pytest tests/views``;
 
 from __future__ import annotations
 
-import importlib.util
 import os
 from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
 
 import pytest
+import sample_results
 
 from dlfix.result import Result
 
 GOLDENS = Path(__file__).parent / "goldens"
 
 
-def _load_samples() -> ModuleType:
-    path = Path(__file__).parent.parent / "sample_results.py"
-    spec = importlib.util.spec_from_file_location("dlfix_sample_results", path)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-_SAMPLES = _load_samples()
-
-
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if "sample_name" in metafunc.fixturenames:
-        metafunc.parametrize("sample_name", list(_SAMPLES.SAMPLES))
+        metafunc.parametrize("sample_name", list(sample_results.SAMPLES))
 
 
 @pytest.fixture
 def samples() -> ModuleType:
     """The module of sample results."""
-    return _SAMPLES
+    return sample_results
 
 
 @pytest.fixture
 def sample(sample_name: str) -> Result:
     """Each sample result in turn."""
-    result: Result = _SAMPLES.SAMPLES[sample_name]()
+    result: Result = sample_results.SAMPLES[sample_name]()
     return result
 
 
 @pytest.fixture
 def faulty() -> Result:
-    result: Result = _SAMPLES.faulty()
+    result: Result = sample_results.faulty()
     return result
 
 

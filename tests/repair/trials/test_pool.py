@@ -2,16 +2,10 @@
 
 from __future__ import annotations
 
-import sys
-from pathlib import Path
-
 import pytest
 from dlfix.repair.patch import TrialState
 from dlfix.repair.trials.pool import Schedule, TrialPool
 from dlfix.repair.trials.runner import TrialRequest
-
-sys.path.insert(0, str(Path(__file__).parents[1]))
-
 from trial_fakes import FakeRunner, patch
 
 
