@@ -33,6 +33,8 @@ class Evidence:
 
 
 _STUCK = {"constant-prediction": 0.15, "trivial-skill": 0.1, "flat-loss": 0.1, "trivial-loss": 0.1}
+#: A fit that raised, beside a contradiction of shapes or labels: most likely because of it.
+_FAILED = {"failed-training": 0.3}
 
 EVIDENCE: Mapping[str, Evidence] = {
     "missing_values": Evidence({"nonfinite-inputs": 0.97, "nonfinite-labels": 0.97}, {"nonfinite-loss": 0.2}),
@@ -47,12 +49,13 @@ EVIDENCE: Mapping[str, Evidence] = {
         },
         {**_STUCK, "nonfinite-loss": 0.2, "dying-relu": 0.2},
     ),
-    "output_units": Evidence({"mismatched-output-units": 0.97}, _STUCK),
-    "loss": Evidence({"mismatched-loss": 0.95}, {**_STUCK, "negative-loss": 0.5}),
+    "output_units": Evidence({"mismatched-output-units": 0.97}, {**_STUCK, **_FAILED}),
+    "loss": Evidence({"mismatched-loss": 0.95}, {**_STUCK, **_FAILED, "negative-loss": 0.5}),
     "label_encoding": Evidence(
-        {"out-of-range-labels": 0.9, "scaled-class-labels": 0.97, "mismatched-loss": 0.6}, {"negative-loss": 0.4}
+        {"out-of-range-labels": 0.9, "scaled-class-labels": 0.97, "mismatched-loss": 0.6},
+        {**_FAILED, "negative-loss": 0.4},
     ),
-    "layers": Evidence({"mismatched-output-shape": 0.95}),
+    "layers": Evidence({"mismatched-output-shape": 0.95}, _FAILED),
     "training_data": Evidence(
         {"single-class-labels": 0.97, "imbalanced-classes": 0.4, "unlearnable-labels": 0.6}, {"trivial-skill": 0.1}
     ),

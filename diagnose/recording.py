@@ -81,10 +81,12 @@ def trace_of(job: Job, outcome: JobOutcome) -> Trace:
     state = _STATES[outcome.state]
     if outcome.state in (JobState.COMPLETED, JobState.RAISED) and trace.state != "killed":
         state = trace.state
+    cut_off = state not in ("completed", "raised")  # what was saved last may be from long before the end
     notes = trace.notes
-    if state not in ("completed", "raised") or (state == "raised" and trace.exception is None):
+    if cut_off or (state == "raised" and trace.exception is None):
         notes = (*notes, f"The script did not end by itself: {outcome.reason or outcome.state.value}.")
-    return replace(trace, state=state, notes=notes, seconds=trace.seconds or outcome.seconds)
+    seconds = max(trace.seconds, outcome.seconds) if cut_off else trace.seconds or outcome.seconds
+    return replace(trace, state=state, notes=notes, seconds=seconds)
 
 
 _STATES = {

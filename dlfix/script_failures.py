@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterator
 
 from .diagnose.trace import ExceptionFacts, Trace
@@ -19,6 +20,11 @@ _OWN_LOOPS = {
 }
 _OTHER_LIBRARIES = {"torch": "PyTorch", "jax": "JAX", "flax": "Flax", "sklearn": "scikit-learn", "xgboost": "XGBoost"}
 _ARGUMENT_PARSERS = {"argparse", "click", "typer", "fire", "docopt", "absl", "optparse"}
+#: How Keras, TensorFlow and NumPy refuse text where a number is needed.
+_TEXT_REFUSED = re.compile(
+    r"Invalid dtype: (str|object|bytes)|could not convert string to float|Cast string to \w+ is not supported"
+    r"|Unsupported object type|Unexpected type .*: (str|object)|data type of .* not .*(str|object)|dtype .*string"
+)
 _ENDED = "did not end by itself: "  # how the recording begins the note on a killed process
 _ARGUMENTS_HINT = "Pass the script's own arguments after --, for example: dlfix suggest {name} -- --data data.csv"
 
@@ -41,7 +47,7 @@ def explain_failure(trace: Trace, script: Script, log: str = "") -> ScriptError:
             traceback=log,
         )
     if exception is not None:
-        return _raised(exception, script, log)
+        return _text_data(exception, trace) or _raised(exception, script, log, _shapes_that_differ(exception, trace))
     if trace.state == "killed":
         reason = next((note.split(": ", 1)[1].rstrip(".") for note in trace.notes if _ENDED in note), "")
         return ScriptError(
@@ -70,14 +76,14 @@ def _timed_out(trace: Trace, name: str) -> ScriptError:
     )
 
 
-def _raised(exception: ExceptionFacts, script: Script, log: str) -> ScriptError:
+def _raised(exception: ExceptionFacts, script: Script, log: str, cause: str = "") -> ScriptError:
     name, kind, message = script.path.name, exception.type_name, exception.message.strip()
     place = f"{exception.site.span.file}:{exception.site.span.line}" if exception.site else name
     short = kind.rsplit(".", 1)[-1]
     first_line = message.splitlines()[0] if message else ""
     if short == "SystemExit":
         return _left_early(exception, script, log)
-    slug, hint = "script-failed", f"Correct that first; python {name} fails in the same way."
+    slug, hint = "script-failed", cause or f"Correct that first; python {name} fails in the same way."
     if short == "EOFError":
         slug = "reads-stdin"
         hint = "The script asks for input; dlfix runs it without any. Take the value from an argument or a constant."
@@ -91,6 +97,73 @@ def _raised(exception: ExceptionFacts, script: Script, log: str) -> ScriptError:
         slug, hint = "needs-arguments", _ARGUMENTS_HINT.format(name=name)
     what = f"{place}: the script raised {short}" + (f": {first_line}" if first_line else "")
     return ScriptError(slug, what, hint, traceback=exception.traceback, type_name=kind)
+
+
+def _text_data(exception: ExceptionFacts, trace: Trace) -> ScriptError | None:
+    """The error for labels or inputs that are text, where only numbers can be trained on."""
+    fit = next((fit for fit in reversed(trace.fits) if fit.exception), None)
+    if fit is None or not _TEXT_REFUSED.search(exception.message):
+        return None
+    data = fit.data
+    targets, inputs = (any(_is_text(one.dtype) for one in facts) for facts in (data.targets, data.inputs))
+    # Tables of mixed columns are not measured; they are all that can be meant where the other side is.
+    if data.inputs and not inputs and (targets or not data.targets):
+        what, hint = "the labels are text", "Number the classes: np.unique(y, return_inverse=True)[1]."
+    elif data.targets and not targets:
+        what, hint = (
+            "the inputs hold text",
+            "Encode the columns that hold text as numbers (pd.get_dummies), or drop them.",
+        )
+    else:
+        what, hint = "the data is text", "Encode it as numbers first."
+    place = f"{exception.site.span.file}:{exception.site.span.line}: " if exception.site else ""
+    return ScriptError(
+        "text-data",
+        f"{place}{what}; Keras trains on numbers only",
+        hint,
+        traceback=exception.traceback,
+        type_name=exception.type_name,
+    )
+
+
+def _shapes_that_differ(exception: ExceptionFacts, trace: Trace) -> str:
+    """What the shapes of data and model say about a ``fit`` that raised; empty when they agree."""
+    fit = next((fit for fit in reversed(trace.fits) if fit.exception), None)
+    if fit is None:
+        return ""
+    data = fit.data
+    for what, ours, theirs in (
+        ("labels", data.targets, data.validation_targets),
+        ("inputs", data.inputs, data.validation_inputs),
+    ):
+        for one, other in zip(ours, theirs, strict=False):
+            if one.shape[1:] != other.shape[1:]:
+                return (
+                    f"The training {what} have the shape {_shown(one.shape)}, those for validation "
+                    f"{_shown(other.shape)}; prepare both alike."
+                )
+    sizes = re.findall(r"'(\w+)' sizes: ([\d, ]+)", exception.message)
+    if len(sizes) > 1:
+        listed = ", ".join(f"{name} has {count.strip()}" for name, count in sizes)
+        return f"Inputs and labels have different numbers of rows: {listed}."
+    if len(data.inputs) == len(fit.model.input_shapes) == 1:
+        given, wanted = data.inputs[0].shape, fit.model.input_shapes[0]
+        pairs = list(zip(given[1:], wanted[1:], strict=False))
+        if len(given) > 1 and (len(given) != len(wanted) or any(b is not None and a != b for a, b in pairs)):
+            return (
+                f"The inputs have the shape {_shown(given)}, but the model is built for {_shown(wanted)}: give the "
+                "first layer the shape of the data (without the rows), or reshape the data."
+            )
+    return ""
+
+
+def _shown(shape: tuple[int | None, ...]) -> str:
+    sizes = [str(size) if size is not None else "any" for size in ("rows", *shape[1:])]
+    return f"({', '.join(sizes)}{',' if len(sizes) == 1 else ''})"
+
+
+def _is_text(dtype: str) -> bool:
+    return dtype.startswith(("<U", ">U", "|S", "str", "object", "bytes"))
 
 
 def _left_early(exception: ExceptionFacts, script: Script, log: str) -> ScriptError:

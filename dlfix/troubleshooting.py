@@ -75,6 +75,11 @@ ENTRIES: dict[str, Entry] = {
         "Correct that first; plain `python` fails in the same way. If it does not, the working folder, the arguments "
         "(after `--`) or the environment differ.",
     ),
+    "text-data": Entry(
+        "`fit` was given text: class names instead of numbers, or a table with columns of text.",
+        "Number the classes (`np.unique(y, return_inverse=True)[1]`), and encode columns of text, for example with "
+        "`pd.get_dummies`.",
+    ),
     "script-died": Entry(
         "The process ended without an exception: a crash in a native library, `os._exit`, or the system's memory "
         "guard.",

@@ -12,6 +12,27 @@ from .registry import check
 from .subject import Subject
 
 OVERFIT = 0.1
+#: Characters of an exception's first line that are shown among the evidence; the trace keeps all of it.
+MESSAGE = 300
+
+
+@check("failed-training")
+def failed_training(subject: Subject) -> Iterator[Symptom]:
+    """The training ended with an exception.
+
+    Symptom: ``fit`` raised.
+    Why: Nothing was learned. Shapes or labels that contradict each other often end like this, and the contradiction is
+        then the cause.
+    Threshold and its source: Structural: it raised, or it did not.
+    When not: Never right; but the cause may lie outside of the model (a missing file, a full disk).
+    """
+    error = subject.fit.exception
+    if subject.fit.state != "raised" or error is None:
+        return
+    lines = [line.strip() for line in error.message.splitlines() if line.strip()]
+    message = (lines[0] if len(lines[0]) <= MESSAGE else f"{lines[0][:MESSAGE]}…") if lines else ""
+    kind = error.type_name.rpartition(".")[2]
+    yield Symptom("failed-training", f"The training ended with {kind}: {message}" if message else f"It raised {kind}.")
 
 
 @check("below-reference", requires=("evaluation", "reference scores"))

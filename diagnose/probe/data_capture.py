@@ -132,8 +132,8 @@ class DataCapture:
     def _take_arrays(self, x: Any, y: Any, split: float) -> None:
         inputs, targets = named_leaves(x, "x"), named_leaves(y, "y")
         total = row_count(inputs)
-        if total is None:
-            return
+        if total is None or any(row_count([leaf]) not in (None, total) for leaf in [*inputs, *targets]):
+            return  # nothing to measure; different numbers of rows are refused by Keras itself
         # Keras takes the last share of the rows for validation, before shuffling.
         boundary = int(np.floor(total * (1.0 - split))) if split else total
         self.rows = boundary

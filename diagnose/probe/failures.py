@@ -13,6 +13,18 @@ from .sites import SiteFinder, function_name
 
 _MAX_MESSAGE_LINES = 30
 _MAX_MESSAGE = 4000
+#: Keras and TensorFlow wrap what went wrong: where they were stands before it, and the stack behind it.
+_BEFORE_THE_MESSAGE = (
+    re.compile(r"\AGraph execution error:\s*"),
+    re.compile(r"\AException encountered when calling [^\n]*\n\s*"),
+)
+_BEHIND_THE_MESSAGE = (
+    "\n\nDetected at node",
+    "\n\nStack trace for op definition",
+    "\n\nOriginal stack trace",
+    "\n\nArguments received by ",
+)
+_NODE = re.compile(r"\s*\[\[\{\{node .*")
 _COLOURS = re.compile(r"\x1b\[[0-9;]*m")
 
 
@@ -37,14 +49,16 @@ def exception_facts(error: BaseException, finder: SiteFinder) -> ExceptionFacts:
 
 
 def short_message(error: BaseException) -> str:
-    """The message without TensorFlow's and Keras's internal stacks."""
+    """The message without TensorFlow's and Keras's internal stacks, what happened first."""
     text = _COLOURS.sub("", str(error)).strip()
-    for marker in ("\n\nDetected at node", "\n\nStack trace for op definition", "\n\nOriginal stack trace"):
+    in_graph = text.startswith("Graph execution error:")
+    for pattern in _BEFORE_THE_MESSAGE:
+        text = pattern.sub("", text, count=1).strip() or text
+    for marker in _BEHIND_THE_MESSAGE:
         text = text.partition(marker)[0]
-    if text.startswith("Graph execution error:"):
-        rest = text.removeprefix("Graph execution error:").strip()
-        parts = [line for line in rest.splitlines() if line.strip() and not _is_stack_line(line)]
-        text = "\n".join(["Graph execution error:", *parts])
+    if in_graph:
+        parts = [_NODE.sub("", line).rstrip() for line in text.splitlines() if not _is_stack_line(line)]
+        text = "\n".join(part for part in parts if part) or text
     lines = [line for line in text.splitlines() if not line.strip().startswith("[Op:")]
     if len(lines) > _MAX_MESSAGE_LINES:
         lines = [*lines[:_MAX_MESSAGE_LINES], "…"]

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from .observer import Snapshot
 from .session import untouched_randomness
 
@@ -22,6 +24,8 @@ def evaluate_after(watch: FitWatch, model: Any) -> dict[str, Any]:
     if sample is None or not sample.targets:
         return {}
     held_out = bool(sample.validation_inputs and sample.validation_targets)
+    if held_out and _row_shapes(sample.validation_targets) != _row_shapes(sample.targets):
+        held_out = False  # labels encoded in another way: such a validation fails, or means something else
     inputs = sample.validation_inputs if held_out else sample.inputs
     targets = sample.validation_targets if held_out else sample.targets
     losses = watch.compile_facts.losses if watch.compile_facts else ()
@@ -43,6 +47,10 @@ def evaluate_after(watch: FitWatch, model: Any) -> dict[str, Any]:
         )
     _restore_state(model, state)
     return dict(result)
+
+
+def _row_shapes(targets: tuple[np.ndarray, ...]) -> list[tuple[int, ...]]:
+    return [tuple(size for size in target.shape[1:] if size != 1) for target in targets]
 
 
 def _restore_state(model: Any, before: Snapshot) -> None:

@@ -171,6 +171,8 @@ def test_a_fit_that_raised_on_labels_is_faulty() -> None:
     found = diagnose(trace(fit, state="raised"))
     assert found.verdict == "faulty"
     assert kinds(found)[:2] == ["label_encoding", "output_units"]
+    evidence = [found.symptoms[position].text for position in found.faults[0].symptoms]
+    assert any("Received a label value of 3" in text for text in evidence)
 
 
 def test_a_fit_that_raised_for_a_reason_of_its_own_is_an_error() -> None:

@@ -14,7 +14,7 @@ from dlfix.diagnose.checks.subject import Subject
 from dlfix.diagnose.diagnosis import task_of
 from dlfix.diagnose.findings import ReferenceScores, Symptom
 from dlfix.diagnose.trace import DataSample, FitFacts, FitTrace, LayerFacts
-from traces import compiled, data, dense_layers, fit_trace, model, statistics, two_moons
+from traces import compiled, data, dense_layers, fit_trace, model, raised, statistics, two_moons
 
 REFERENCE = ReferenceScores(0.0, 0.9, 0.95, "randomized trees", "accuracy", 100)
 GENERATOR = np.random.default_rng(0)
@@ -131,6 +131,7 @@ def frozen(**fields: int) -> FitTrace:
 
 
 TABLE = [  # one row: id of the check, traces that show it, near misses that do not
+    ("failed-training", [fit_trace(state="raised", exception=raised())], [fit_trace(), fit_trace(state="stopped")]),
     ("nonfinite-loss", [with_losses(0.7, 0.6, math.nan)], [with_losses(0.7, 0.6, 0.5)]),
     ("nonfinite-activation", [with_layer(1, {"activation_nonfinite": [0, 0, 0.1, 1, 1, 1]})], [fit_trace()]),
     ("nonfinite-gradient", [with_layer(1, {"gradient_nonfinite": [0, 0, 0.1, 1, 1, 1]})], [fit_trace()]),
