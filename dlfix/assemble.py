@@ -146,6 +146,8 @@ def _summary(findings: Findings, verdict: str) -> str:
     if helpful:
         best = helpful[0]
         before, after = _mean(best.baseline_skill), _mean(best.patched_skill)
+        if findings.baseline and all(trial.state == "crashed" for trial in findings.baseline):
+            return f"{text}; the training fails, with patch {best.rank} it reaches a skill of {after:.2f}."
         return f"{text}; patch {best.rank} takes the skill from {before:.2f} to {after:.2f}."
     promising = next((s for s in findings.suggestions if s.verdict == "untested" and s.patched_skill), None)
     if promising is not None:

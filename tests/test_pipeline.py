@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 import traces
 from dlfix.diagnose.trace import ExceptionFacts
-from dlfix.repair.patch import Applicability
+from dlfix.repair.patch import Applicability, TrialState
 from stand_ins import SCRIPT, make_diagnosis, make_patch, make_suggestion
 
 import dlfix
@@ -32,6 +32,13 @@ def test_a_faulty_script_ends_with_proven_suggestions_in_a_run_folder(stage):
     assert (stage.project / ".dlfix" / ".gitignore").read_text() == "*\n"
     assert stage.seen["record"]["arguments"] == ("--data", "x")
     assert stage.seen["closed"]
+
+
+def test_a_training_that_fails_is_said_to_fail(stage):
+    crashed = {"state": TrialState.CRASHED, "skill": None}
+    stage.outcome.baseline = tuple(replace(trial, **crashed) for trial in stage.outcome.baseline)
+    result = dlfix.suggest("train.py")
+    assert result.summary == "1 fault found; the training fails, with patch 1 it reaches a skill of 0.90."
 
 
 def test_the_probe_run_and_the_trials_share_one_budget(stage):

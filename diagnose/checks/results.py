@@ -29,7 +29,7 @@ def failed_training(subject: Subject) -> Iterator[Symptom]:
     error = subject.fit.exception
     if subject.fit.state != "raised" or error is None:
         return
-    lines = [line.strip() for line in error.message.splitlines() if line.strip()]
+    lines = [line.partition(" Label values:")[0].strip() for line in error.message.splitlines() if line.strip()]
     message = (lines[0] if len(lines[0]) <= MESSAGE else f"{lines[0][:MESSAGE]}…") if lines else ""
     kind = error.type_name.rpartition(".")[2]
     yield Symptom("failed-training", f"The training ended with {kind}: {message}" if message else f"It raised {kind}.")
