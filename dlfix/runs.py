@@ -2,9 +2,10 @@
 
 .dlfix/.gitignore            "*": the folder hides itself from git
 .dlfix/latest                id of the newest run
+.dlfix/applied.json          which suggestions are applied, for ``apply --undo``
 .dlfix/runs/<id>/result.json the result (schema dlfix/1), written last: a run without it did not finish
 .dlfix/runs/<id>/report.html the report
-.dlfix/runs/<id>/patches/01.patch, 01/  the diff, and the bytes before and after with a manifest, for ``apply``
+.dlfix/runs/<id>/patches/01.patch, 01/  the diff, and the bytes before and after, for ``apply``
 .dlfix/runs/<id>/trace/      what the probe run recorded; ``dlfix diagnose`` reads it
 .dlfix/runs/<id>/logs/       what the script printed
 .dlfix/runs/<id>/key.json    what the result depends on, for ``--resume``
