@@ -100,4 +100,4 @@ def _check_pages() -> dict[str, str]:
 
     from .diagnose.checks import all_checks
 
-    return {check.id: inspect.getdoc(check.function) or "" for check in all_checks()}
+    return {check.id: inspect.cleandoc(check.documentation) for check in all_checks()}

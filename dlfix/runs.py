@@ -89,12 +89,14 @@ class RunFolder:
 
     def save_patch(self, number: int, patch: Patch) -> None:
         """Write the diff for people and the exact bytes for ``apply``."""
+        from .repair.patching import patch_bytes
+
         folder = self.patches / f"{number:02d}"
         folder.mkdir(parents=True, exist_ok=True)
         for index, change in enumerate(patch.files):
             (folder / f"{index}.before").write_bytes(change.before)
             (folder / f"{index}.after").write_bytes(change.after)
-        write_atomically(self.patches / f"{number:02d}.patch", patch.diff.encode("utf-8", "surrogateescape"))
+        write_atomically(self.patches / f"{number:02d}.patch", patch_bytes(patch))
 
     def patched_bytes(self, suggestion: SuggestionResult) -> list[bytes]:
         """Return what the files of a suggestion become, in its order, checked against the hashes in the result.

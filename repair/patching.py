@@ -218,10 +218,10 @@ def _lines(text: str) -> list[str]:
     return re.findall(r"[^\n]*\n|[^\n]+", text)
 
 
-def patch_bytes(patch: Patch, sources: SourceFiles) -> bytes:
+def patch_bytes(patch: Patch) -> bytes:
     """The patch as a file that ``git apply`` and ``patch -p1`` accept, each part in its file's own encoding."""
     parts = []
     for change in patch.files:
-        file = sources[change.path]
+        file = SourceFile(change.path, change.before)
         parts.append(unified_diff(change, file).encode(file.encoding))
     return b"".join(parts)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import hashlib
 
 from dlfix.diagnose.findings import CheckOutcome, Diagnosis, Fault, LayerReference, ReferenceScores, Symptom, Task
@@ -36,7 +37,7 @@ def make_patch(before=SCRIPT, after=PATCHED, path="train.py", applicability=Appl
         title="Use sigmoid in the output layer",
         edits=(EditRecord("set-activation", "softmax", "sigmoid", SourceSpan(path, 3, 11, 3, 31)),),
         files=(change,),
-        diff=f"--- a/{path}\n+++ b/{path}\n@@ -3 +3 @@\n-{before.splitlines()[2]}\n+{after.splitlines()[2]}\n",
+        diff="".join(difflib.unified_diff(before.splitlines(True), after.splitlines(True), f"a/{path}", f"b/{path}")),
         rules=("sigmoid-for-binary-output",),
         cases=("31880720",),
         fault_kinds=("output_activation",),

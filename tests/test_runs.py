@@ -1,8 +1,11 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from dlfix.repair.patch import FileChange
+from stand_ins import make_patch
 
 from dlfix import runs
 from dlfix.errors import UsageError
@@ -62,3 +65,12 @@ def test_data_files_named_in_the_source_are_found(tmp_path):
     (tmp_path / "data.csv").write_text("1")
     found = runs.data_files(["data.csv", "no.csv", "", "x" * 2000, "a\0b"], [tmp_path])
     assert list(found) == [str(tmp_path / "data.csv")]
+
+
+def test_a_saved_patch_is_in_the_encoding_of_its_file(tmp_path):
+    before = "# -*- coding: latin-1 -*-\nname = 'größe'\nunits = 1\n".encode("latin-1")
+    after = before.replace(b"units = 1", b"units = 2")
+    change = FileChange("train.py", before, after, "", "")
+    folder = runs.create_run(tmp_path / "train.py", tmp_path)
+    folder.save_patch(1, replace(make_patch(), files=(change,)))
+    assert b"\n name = 'gr\xf6\xdfe'\n-units = 1\n+units = 2\n" in (folder.patches / "01.patch").read_bytes()

@@ -117,7 +117,7 @@ def _redirect_file_io(paths: PathMap, module: Any) -> None:
     for name in ("WriteStringToFile",):
         redirect(name, write)
     redirect("WritableFile", lambda original, path, mode, *rest: original(to_write(paths, text(path)), mode, *rest))
-    _redirect_listing(paths, redirect, text)
+    _redirect_listing(redirect, text)
     _redirect_moves(paths, redirect, text)
 
 
@@ -125,7 +125,7 @@ def _is_remote(path: str) -> bool:
     return URI in path and not path.startswith(FILE_URI)
 
 
-def _redirect_listing(paths: PathMap, redirect: Callable[..., None], text: Callable[[Any], str]) -> None:
+def _redirect_listing(redirect: Callable[..., None], text: Callable[[Any], str]) -> None:
     def children(original: Any, path: Any, *rest: Any) -> Any:
         return original(path, *rest) if _is_remote(text(path)) else os.listdir(text(path))  # noqa: PTH208
 

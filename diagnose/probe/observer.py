@@ -173,7 +173,7 @@ class StepObserver:
             compute = getattr(model, "_compute_loss", None) or model.compute_loss
             return compute(x=x, y=y, y_pred=predicted, sample_weight=sample_weight)
         except Exception:
-            if type(model).train_step is not _base_train_step(model):
+            if type(model).train_step is not _base_train_step():
                 self.has_loss = False  # a train_step of the user's with a loss of its own
                 return None
             raise
@@ -272,7 +272,7 @@ def _without_optionals(batch: Any) -> Any:
     return keras.tree.map_structure(lambda i: None if isinstance(i, tf.experimental.Optional) else i, batch)
 
 
-def _base_train_step(model: Any) -> Any:
+def _base_train_step() -> Any:
     import keras
 
     return next(c.__dict__["train_step"] for c in keras.Model.__mro__ if "train_step" in c.__dict__)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import ast
 import linecache
 import os
-import sys
 import sysconfig
 from dataclasses import dataclass, field
 from itertools import islice
@@ -183,8 +182,3 @@ def _skip_enclosing(frame: FrameType) -> FrameType:
         if outer is not None and outer.f_code.co_filename == frame.f_code.co_filename:
             return outer
     return frame
-
-
-def caller_frame(depth: int = 1) -> FrameType:
-    """The frame ``depth`` levels above the caller of this function."""
-    return sys._getframe(depth + 1)

@@ -55,7 +55,7 @@ def _replace(draft: Draft) -> None:
     place = find_place(draft)
     target = place.target
     file, call = target.file, target.call
-    if target.callee == kind and all(_has(draft, place, name, value) for name, value in arguments.items()):
+    if target.callee == kind and all(_has(place, name, value) for name, value in arguments.items()):
         raise AlreadySo(f"the layer is already {file.code(call)}")
     require_right_for_all(target, change=f"a {kind} instead")
     callee = spell_keras(draft, file, call, f"keras.layers.{kind}", call.func)
@@ -67,7 +67,7 @@ def _replace(draft: Draft) -> None:
     draft.replace(file, file.start(call), file.end(call), text)
 
 
-def _has(draft: Draft, place: Place, name: str, value: Any) -> bool:
+def _has(place: Place, name: str, value: Any) -> bool:
     found = find_argument(place.target.file, place.target.call, name, place.target.callee)
     return found is not None and same_value(literal(found.value), value)
 

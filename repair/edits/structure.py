@@ -57,7 +57,7 @@ def find_place(draft: Draft, layer: LayerFacts | None = None) -> Place:
     target = layer_target(draft, layer)
     place = Place(target, target.file, "", target.call)
     for _ in range(8):
-        step = _step(draft, place)
+        step = _step(place)
         if step.kind:
             return step
         place = step
@@ -71,7 +71,7 @@ def _unknown(place: Place) -> EditNotApplicable:
     )
 
 
-def _step(draft: Draft, place: Place) -> Place:
+def _step(place: Place) -> Place:
     file, node = place.file, place.node
     parent = file.parent(node)
     if isinstance(parent, cst.Call):

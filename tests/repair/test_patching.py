@@ -96,11 +96,11 @@ def test_patch_files_apply_with_git(tmp_path: Path) -> None:
     for form in ("utf-8", "crlf", "bom", "latin-1", "no newline at the end", "mixed line ends", "form feed"):
         for number, case in enumerate(EDITS_TO_TRY):
             before = FORMS[form](SCRIPT)
-            patch, sources = make(before, *case)
+            patch, _ = make(before, *case)
             folder = tmp_path / f"{form} {number}"
             folder.mkdir()
             (folder / "train.py").write_bytes(before)
-            (folder / "1.patch").write_bytes(patch_bytes(patch, sources))
+            (folder / "1.patch").write_bytes(patch_bytes(patch))
             outcome = subprocess.run(  # noqa: PLW1510
                 ["git", "-c", "core.autocrlf=false", "apply", "--whitespace=nowarn", "1.patch"],
                 cwd=folder,
