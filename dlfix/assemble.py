@@ -127,6 +127,21 @@ def _verdict(findings: Findings) -> Literal["healthy", "faulty", "error"]:
     return "healthy" if diagnosis.verdict == "healthy" else "faulty" if diagnosis.verdict == "faulty" else "error"
 
 
+def _failed_later(findings: Findings) -> str:
+    """What became of a script after its healthy training, if it did not end well."""
+    trace = findings.trace
+    if trace is None or trace.state not in ("raised", "killed", "out of memory"):
+        return ""
+    error = trace.exception
+    if error is None:
+        return f"; after the training, the script {'ran out of memory' if trace.state == 'out of memory' else 'died'}"
+    kind = error.type_name.rpartition(".")[2]
+    if kind == "SystemExit":
+        return f"; after the training, the script ended itself with sys.exit({error.message.strip()})"
+    place = f" ({error.site.span.file}:{error.site.span.line})" if error.site else ""
+    return f"; after the training, the script raised {kind}{place}"
+
+
 def _summary(findings: Findings, verdict: str) -> str:
     if verdict == "error":
         if findings.error is not None:
@@ -139,7 +154,7 @@ def _summary(findings: Findings, verdict: str) -> str:
     assert findings.diagnosis is not None
     if verdict == "healthy":
         checks = sum(outcome.status in ("fired", "passed") for outcome in findings.diagnosis.checks)
-        return f"No fault found ({checks} checks)."
+        return f"No fault found ({checks} checks){_failed_later(findings)}."
     count = len(findings.diagnosis.faults)
     text = f"{count} fault{'s' if count != 1 else ''} found"
     helpful = [s for s in findings.suggestions if s.verdict in ("fixed", "improved")]

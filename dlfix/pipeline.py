@@ -257,7 +257,9 @@ class _Run:
         self._report("diagnose", f"diagnosing ({_seen(len(trace.fits))}, {format_duration(trace.seconds)})")
         diagnosis = diagnose(trace)
         self.findings.diagnosis = diagnosis
-        if diagnosis.verdict == "error":
+        # A training that was cut off in the middle proves nothing about health.
+        died_training = trace.state in ("killed", "out of memory") and trace.fits[-1].state == "stopped"
+        if diagnosis.verdict == "error" or (diagnosis.verdict == "healthy" and died_training):
             self._fail()
         elif trace.state == "timed out":
             self.findings.notes.append(

@@ -56,6 +56,35 @@ def test_a_healthy_script_gets_silence(stage):
     assert "prove" not in stage.seen
 
 
+@pytest.mark.parametrize(
+    ("changes", "told"),
+    [
+        ({"state": "killed"}, "; after the training, the script died."),
+        ({"state": "out of memory"}, "; after the training, the script ran out of memory."),
+        (
+            {"state": "raised", "exception": ExceptionFacts("KeyError", "'x'", "", traces.site(30))},
+            "; after the training, the script raised KeyError (train.py:30).",
+        ),
+        ({"state": "raised", "exception": ExceptionFacts("SystemExit", "3", "")}, "ended itself with sys.exit(3)."),
+        ({"state": "timed out"}, "(1 checks)."),
+    ],
+)
+def test_a_healthy_training_in_a_script_that_fails_later(stage, changes, told):
+    stage.diagnosis = make_diagnosis("healthy")
+    stage.trace = replace(stage.trace, **changes)
+    result = dlfix.suggest("train.py")
+    assert result.verdict == "healthy"
+    assert result.summary.endswith(told)
+
+
+@pytest.mark.parametrize(("verdict", "ends_as"), [("healthy", "error"), ("faulty", "faulty")])
+def test_a_training_that_was_cut_off_is_not_healthy(stage, verdict, ends_as):
+    stage.diagnosis = make_diagnosis(verdict)
+    stopped = replace(stage.trace.fits[0], state="stopped")
+    stage.trace = replace(stage.trace, state="killed", fits=(stopped,))
+    assert dlfix.diagnose("train.py").verdict == ends_as
+
+
 def test_diagnose_tries_nothing(stage):
     result = dlfix.diagnose("train.py")
     assert (result.verdict, result.suggestions, result.summary) == ("faulty", (), "1 fault found.")

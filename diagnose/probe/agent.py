@@ -38,6 +38,7 @@ def record(job: Job, run_script: Callable[[], object]) -> None:
     )
     recorder = _Recorder(job, session, TraceWriter(Path(job.output)), started)
     session.changed = recorder.save_if_worth
+    session.fit_ended = recorder.save_after_fit
     with session.soft("anything: Keras could not be imported or seeded"):
         import keras
 
@@ -86,6 +87,12 @@ class _Recorder:
             return
         with self.session.soft("the trace so far"):
             self.save("killed")
+
+    def save_after_fit(self) -> None:
+        """Save at once, unless many fits in a row would make that dear: the process may end here without a word."""
+        if time.monotonic() - self._saved >= self._cost / _SAVE_SHARE:
+            with self.session.soft("the trace so far"):
+                self.save("killed")
 
     def save(self, state: str) -> None:
         begin = time.monotonic()

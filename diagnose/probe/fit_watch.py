@@ -136,7 +136,7 @@ class FitWatch:
             if self._final is not None:
                 self._final = session.samples.shared(self._final)
             self.data = self.steps = None  # their arrays live on in the record
-        session.changed()
+        session.fit_ended()
 
     def trace(self) -> FitTrace | None:
         """What is known so far; None if not even the model could be described."""

@@ -88,7 +88,8 @@ class ProbeSession:
     Attributes:
         deadline: ``time.monotonic()`` after which a running fit is stopped on purpose, None for never.
         budget: Share of training time that observing may cost.
-        changed: Called when there is something new worth saving (end of an epoch, end of a fit).
+        changed: Called when there is something new worth saving (end of an epoch).
+        fit_ended: Called when a fit is over: what comes next may block or end the process without a word.
     """
 
     finder: SiteFinder
@@ -102,6 +103,7 @@ class ProbeSession:
     gradient_steps: int = 0
     stopped: bool = False
     changed: Callable[[], None] = lambda: None
+    fit_ended: Callable[[], None] = lambda: None
     samples: SamplePool = field(default_factory=SamplePool)
     compile_records: weakref.WeakKeyDictionary[Any, Any] = field(default_factory=weakref.WeakKeyDictionary)
 

@@ -326,6 +326,22 @@ def test_soft_time_limit(record: Callable[..., Trace]) -> None:
     assert len(trace.fits[0].epoch_seconds) >= 1
 
 
+def test_a_finished_fit_is_saved_at_once(record: Callable[..., Trace], tmp_path: Path) -> None:
+    record(
+        """\
+        m = keras.Sequential([L.Dense(1)])
+        m.compile("sgd", "mse"); m.fit(x, y, epochs=1, verbose=0)
+        import pathlib, shutil
+        here = pathlib.Path(__file__).parent
+        shutil.copytree(here / "out", here / "when the process ends here")
+        """
+    )
+    saved = load_trace(tmp_path / "when the process ends here")
+    assert saved.state == "killed"
+    assert [fit.state for fit in saved.fits] == ["completed"]
+    assert saved.fits[0].sample is not None
+
+
 @pytest.fixture
 def unhooked() -> Iterator[None]:
     import keras
