@@ -309,7 +309,8 @@ class _Run:
                 seconds=max(self._seconds_left() - _CLOSING_SECONDS, 1.0),
                 progress=self._report_trials,
             )
-            findings.baseline, findings.suggestions = outcome.baseline, outcome.suggestions
+            findings.baseline = outcome.baseline
+            findings.suggestions = outcome.suggestions or untested(proposals.patches)  # there was time for none
             findings.trials, findings.trial_seconds = len(outcome.trials), outcome.trial_seconds
             findings.notes += outcome.notes
             if outcome.interrupted:

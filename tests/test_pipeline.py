@@ -49,6 +49,12 @@ def test_the_probe_run_and_the_trials_share_one_budget(stage):
     assert stage.seen["record"]["seconds"] == 10
 
 
+def test_patches_that_there_was_no_time_for_are_shown_untested(stage):
+    stage.outcome.baseline, stage.outcome.suggestions, stage.outcome.trials = (), (), ()
+    result = dlfix.suggest("train.py")
+    assert [one.verdict for one in result.suggestions] == ["untested"]
+
+
 def test_a_healthy_script_gets_silence(stage):
     stage.diagnosis = make_diagnosis("healthy")
     result = dlfix.suggest("train.py")
