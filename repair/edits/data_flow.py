@@ -253,6 +253,12 @@ def definitions(file: SourceFile, name: str, at: cst.CSTNode) -> list[cst.CSTNod
     return sorted(dict.fromkeys(found), key=file.start)
 
 
+def last_definition(file: SourceFile, name: cst.Name) -> cst.CSTNode | None:
+    """The statement that gave ``name`` its value most recently, in the order of the text."""
+    before = [item for item in definitions(file, name.value, name) if file.end(item) <= file.start(name)]
+    return before[-1] if before else None
+
+
 def _definition(file: SourceFile, source: _Source) -> cst.CSTNode | None:
     """The last statement before a use that gives its array."""
     assert source.name is not None
@@ -377,10 +383,5 @@ def tainted(file: SourceFile, names: set[str], anchor: cst.CSTNode) -> set[str]:
 
 def last_value(file: SourceFile, name: cst.Name) -> cst.BaseExpression | None:
     """The expression that a name was last bound to before this use of it."""
-    statements = [item for item in definitions(file, name.value, name) if file.end(item) <= file.start(name)]
-    if not statements:
-        return None
-    last = statements[-1]
-    if isinstance(last, cst.Assign):
-        return assigned_value(file, last.targets[0].target)
-    return None
+    last = last_definition(file, name)
+    return assigned_value(file, last.targets[0].target) if isinstance(last, cst.Assign) else None

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import TypeGuard
 
 import libcst as cst
 
@@ -15,7 +16,7 @@ from ...diagnose.trace import ArrayFacts
 from ..patch import Applicability
 from .base import Draft, Edit, Parameter
 from .calls import add_keyword, callee_name, find_argument
-from .data_flow import definitions
+from .data_flow import last_definition
 from .data_uses import Use, base_name, find_uses
 from .errors import AlreadySo, EditNotApplicable
 from .imports import Imports, spell_keras, spell_numpy
@@ -247,19 +248,12 @@ def _division(draft: Draft, use: Use, multiplier: float) -> tuple[tuple[str, int
     file, node = use.file, use.y
     assert node is not None
     if isinstance(node, cst.Name):
-        statements = [item for item in definitions(file, node.value, node) if file.end(item) <= file.start(node)]
-        if not statements:
-            return None
-        last = statements[-1]
+        last = last_definition(file, node)
         if isinstance(last, cst.AugAssign) and isinstance(last.operator, cst.DivideAssign):
             if literal(last.value) == multiplier:
                 return (file.path, file.start(last)), lambda: _drop(draft, file, last)
             return None
-        if (
-            not isinstance(last, cst.Assign)
-            or len(last.targets) != 1
-            or not isinstance(last.targets[0].target, cst.Name)
-        ):
+        if not _is_plain_assignment(last):
             return None
         node = last.value
     if not isinstance(node, cst.BinaryOperation) or not isinstance(node.operator, cst.Divide):
@@ -303,18 +297,20 @@ def _edit_encoding(draft: Draft, uses: Sequence[Use], labels: _Labels) -> bool:
     return False
 
 
+def _is_plain_assignment(statement: cst.CSTNode | None) -> TypeGuard[cst.Assign]:
+    """Whether a statement is ``name = value`` with one name."""
+    return (
+        isinstance(statement, cst.Assign)
+        and len(statement.targets) == 1
+        and isinstance(statement.targets[0].target, cst.Name)
+    )
+
+
 def _encoding_call(use: Use) -> cst.Call | None:
     node = use.y
     if isinstance(node, cst.Name):
-        statements = [
-            item for item in definitions(use.file, node.value, node) if use.file.end(item) <= use.file.start(node)
-        ]
-        last = statements[-1] if statements else None
-        if (
-            not isinstance(last, cst.Assign)
-            or len(last.targets) != 1
-            or not isinstance(last.targets[0].target, cst.Name)
-        ):
+        last = last_definition(use.file, node)
+        if not _is_plain_assignment(last):
             return None
         node = last.value
     if isinstance(node, cst.Call) and callee_name(node) == "to_categorical" and node.args:

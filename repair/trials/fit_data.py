@@ -103,6 +103,14 @@ def _validation(given: Mapping[str, Any], names: tuple[str, ...], changes: dict[
     return None if joined is None or joined[1] is None else (joined[0], as_arrays(joined[1], names))
 
 
+def _own_validation(given: Mapping[str, Any], names: tuple[str, ...], changes: dict[str, Any]) -> FitData | None:
+    """The script's own validation data to score on, None if there are none or they say too little."""
+    held = None if given["validation_data"] is None else _validation(given, names, changes)
+    if held is None or not says_enough(held[1]):
+        return None
+    return FitData(changes, held[0], captured_batches(held[1], "validation"))
+
+
 def _is_training_data(held: tuple[Any, list[np.ndarray]], x: Any, count: int) -> bool:
     first, other = leaves(held[0])[0], leaves(x)[0]
     if len(first) != count or first.shape != other.shape:
@@ -113,10 +121,9 @@ def _is_training_data(held: tuple[Any, list[np.ndarray]], x: Any, count: int) ->
 def _dataset(model: Any, given: Mapping[str, Any], names: tuple[str, ...], clean_before: np.ndarray | None) -> FitData:
     changes: dict[str, Any] = {}
     dataset = given["x"]
-    if given["validation_data"] is not None:
-        held = _validation(given, names, changes)
-        if held is not None and says_enough(held[1]):
-            return FitData(changes, held[0], captured_batches(held[1], "validation"))
+    validation = _own_validation(given, names, changes)
+    if validation is not None:
+        return validation
     origin = chain(dataset)
     whole = None if any("Repeat" in name for name in origin) else join_batches(dataset, None)
     if whole is None or whole[1] is None:
@@ -153,10 +160,9 @@ def _pydataset(given: Mapping[str, Any], names: tuple[str, ...]) -> FitData:
 
     changes: dict[str, Any] = {}
     data = given["x"]
-    if given["validation_data"] is not None:
-        held = _validation(given, names, changes)
-        if held is not None and says_enough(held[1]):
-            return FitData(changes, held[0], captured_batches(held[1], "validation"))
+    validation = _own_validation(given, names, changes)
+    if validation is not None:
+        return validation
     count = length(data, given["steps_per_epoch"])
     kept = count - max(1, count // 5)
     reshuffles = type(data).on_epoch_end is not keras.utils.PyDataset.on_epoch_end
@@ -192,10 +198,9 @@ def _first_batches(data: Any, kept: int) -> Any:
 
 def _generator(given: Mapping[str, Any], names: tuple[str, ...]) -> FitData:
     changes: dict[str, Any] = {}
-    if given["validation_data"] is not None:
-        held = _validation(given, names, changes)
-        if held is not None and says_enough(held[1]):
-            return FitData(changes, held[0], captured_batches(held[1], "validation"))
+    validation = _own_validation(given, names, changes)
+    if validation is not None:
+        return validation
     first, changes["x"] = peek(given["x"], given["steps_per_epoch"])
     return _score_batches(join_batches(first, STREAM_ROWS), names, changes)
 
