@@ -155,8 +155,7 @@ def _summary(findings: Findings, verdict: str) -> str:
     if verdict == "healthy":
         checks = sum(outcome.status in ("fired", "passed") for outcome in findings.diagnosis.checks)
         return f"No fault found ({checks} checks){_failed_later(findings)}."
-    count = len(findings.diagnosis.faults)
-    text = f"{count} fault{'s' if count != 1 else ''} found"
+    text = _count(findings.diagnosis)
     helpful = [s for s in findings.suggestions if s.verdict in ("fixed", "improved")]
     if helpful:
         best = helpful[0]
@@ -175,6 +174,15 @@ def _summary(findings: Findings, verdict: str) -> str:
     if untested and not findings.trials:
         return f"{text}; {untested} patch{'es' if untested != 1 else ''} proposed, not tested."
     return f"{text}; no patch was proven to help." if findings.trials else f"{text}."
+
+
+def _count(diagnosis: Diagnosis) -> str:
+    """How many faults are more likely than not (the first one always counts), and how many are merely suspected."""
+    likely = max(1, sum(fault.confidence >= 0.5 for fault in diagnosis.faults))
+    suspected = len(diagnosis.faults) - likely
+    return f"{likely} fault{'s' if likely != 1 else ''} found" + (
+        f", {suspected} more suspected" if suspected > 0 else ""
+    )
 
 
 def _diagnosis_fields(diagnosis: Diagnosis) -> dict[str, Any]:

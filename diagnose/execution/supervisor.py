@@ -106,7 +106,7 @@ class _Supervisor:
         if self.cancelled.is_set():
             return "cancelled", "cancelled"
         if now - self.begin >= limits.seconds:
-            return "timed out", f"ran longer than {limits.seconds:g} s"
+            return "timed out", f"ran longer than {limits.seconds:.3g} s"
         memory = resident_bytes(descendants(os.getpid()), limits.memory_bytes)
         self.peak = max(self.peak, memory)
         if memory > limits.memory_bytes:
