@@ -85,14 +85,14 @@ def test_the_frameworks_are_named_only_where_children_run():
 )
 def test_the_process_of_the_command_line_never_loads_a_framework(code):
     check = f"{code}\nimport sys; print([m for m in ('tensorflow', 'keras') if m in sys.modules])"
-    done = subprocess.run([sys.executable, "-c", check], capture_output=True, text=True, check=True)
+    done = subprocess.run([sys.executable, "-P", "-c", check], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
 
 
 def test_the_front_door_imports_nothing_heavy():
     heavy = "('numpy', 'sklearn', 'pydantic', 'rich', 'libcst', 'jinja2', 'yaml', 'typer')"
     check = f"import dlfix, sys; print([m for m in {heavy} if m in sys.modules])"
-    done = subprocess.run([sys.executable, "-c", check], capture_output=True, text=True, check=True)
+    done = subprocess.run([sys.executable, "-P", "-c", check], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
 
 
@@ -108,7 +108,7 @@ def test_public_names_resolve_without_a_framework():
 
 def test_diagnose_is_a_function_whatever_was_imported_below_it():
     check = "import dlfix.diagnose.trace, dlfix; print(callable(dlfix.diagnose), dlfix.diagnose.trace.__name__)"
-    done = subprocess.run([sys.executable, "-c", check], capture_output=True, text=True, check=True)
+    done = subprocess.run([sys.executable, "-P", "-c", check], capture_output=True, text=True, check=True)
     assert done.stdout.split() == ["True", "dlfix.diagnose.trace"]
 
 

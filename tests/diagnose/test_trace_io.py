@@ -68,7 +68,7 @@ def test_reading_needs_no_tensorflow(trace: Trace, tmp_path: Path) -> None:
         "import sys; from pathlib import Path; from dlfix.diagnose.trace_io import load_trace;"
         f"load_trace(Path({str(tmp_path)!r})); sys.exit('tensorflow' in sys.modules or 'keras' in sys.modules)"
     )
-    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+    assert subprocess.run([sys.executable, "-P", "-c", code], check=False).returncode == 0
 
 
 def test_nothing_to_read(tmp_path: Path) -> None:

@@ -281,7 +281,7 @@ def test_overlay_without_being_root() -> None:
         for path in (root / "mine", root / "scratch", *(root / "mine").rglob("*")):
             os.chown(path, somebody, somebody)
         before = {name: content for name, content in picture(root / "mine").items() if "/out" not in name}
-        command = [sys.executable, "-c", _AS_SOMEBODY, str(root)]
+        command = [sys.executable, "-P", "-c", _AS_SOMEBODY, str(root)]
         try:
             done = subprocess.run(
                 command,

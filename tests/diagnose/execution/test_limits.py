@@ -237,7 +237,7 @@ with Executor(preload=(), scratch=Path({str(tmp_path / "scratch")!r})) as execut
     executor.run(Job("dlfix.diagnose.execution.plain:run", {str(project / "train.py")!r}, {str(project)!r},
         {str(tmp_path / "out")!r}, Limits(50, 1 << 30)))
 """
-    process = subprocess.Popen([sys.executable, "-c", client], stderr=subprocess.DEVNULL, start_new_session=True)
+    process = subprocess.Popen([sys.executable, "-P", "-c", client], stderr=subprocess.DEVNULL, start_new_session=True)
     deadline = time.monotonic() + 10
     while not _alive(mark) and time.monotonic() < deadline:
         time.sleep(0.1)

@@ -30,7 +30,7 @@ print(json.dumps(found))
 @pytest.mark.slow
 def test_table_agrees_with_keras() -> None:
     environment = os.environ | {"CUDA_VISIBLE_DEVICES": "", "TF_CPP_MIN_LOG_LEVEL": "3"}
-    outcome = subprocess.run([sys.executable, "-c", _PROGRAM], capture_output=True, check=True, env=environment)
+    outcome = subprocess.run([sys.executable, "-P", "-c", _PROGRAM], capture_output=True, check=True, env=environment)
     keras = json.loads(outcome.stdout.decode().splitlines()[-1])
     for name in [*_LAYERS, *_OPTIMIZERS, *_SCHEDULES, *_METHODS]:
         if name in keras and name not in {"Sequential", "Model"}:
