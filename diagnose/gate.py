@@ -14,8 +14,8 @@ third to all of the healthy ones), so a fault is reported in two cases only:
 
 The margin of a shortfall is the larger of two numbers. One is the joint sampling error: both skills are estimates on n
 rows, so their difference has the standard error sqrt(s1² + s2²), with s = sqrt(p (1 - p) / n) / (1 - m0) for an
-accuracy p over a trivial m0, and 2 (1 - R²) / sqrt(n) for R² (Olkin & Finn 1995, large n); at one-sided 95 % the margin
-is 1.645 times that. Both are measured on the same rows and so are positively correlated, which makes the margin too
+accuracy p over a trivial m0, and 2 (1 - R²) / sqrt(n) for R², which bounds 2 R (1 - R²) / sqrt(n) (Olkin & Finn 1995,
+large n) from above and is not 0 for a network that learned nothing; at one-sided 95 % the margin is 1.645 times that. Both are measured on the same rows and so are positively correlated, which makes the margin too
 wide, never too narrow. The other is 0.1: boosted trees beat good networks on small tables by a few hundredths
 (Grinsztajn et al. 2022), which is no fault. Where the network was scored on its own training rows, which favours it,
 and the references on held-out ones, the same margin is the more cautious still.
@@ -79,7 +79,7 @@ def shortfall(subject: Subject) -> Shortfall | None:
 
 
 def standard_error(metric: str, skill: float, trivial: float, rows: int) -> float:
-    """Standard error of a skill measured on ``rows`` rows."""
+    """Standard error of a skill measured on ``rows`` rows, rather too large than too small: in doubt, silence."""
     if rows < 1:
         return 1.0
     if metric == "r2":

@@ -124,7 +124,11 @@ def sampling_error(trial: Trial) -> float:
 
 
 def skill_error(skill: float | None, metric: str | None, trivial: float | None, rows: int | None) -> float:
-    """Standard error of a skill: binomial for accuracies, Olkin and Finn's (1995) for R²; 0 where it is unknown."""
+    """Standard error of a skill: binomial for accuracies, Olkin and Finn's (1995) for R²; 0 where it is unknown.
+
+    It lowers what a patch must reach, so it is rather too small than too large; the gate of the diagnosis
+    (``diagnose.gate.standard_error``) errs on the other side.
+    """
     if skill is None or not rows:
         return 0.0
     inside = min(max(skill, 0.0), 1.0)
