@@ -15,10 +15,11 @@ third to all of the healthy ones), so a fault is reported in two cases only:
 The margin of a shortfall is the larger of two numbers. One is the joint sampling error: both skills are estimates on n
 rows, so their difference has the standard error sqrt(s1² + s2²), with s = sqrt(p (1 - p) / n) / (1 - m0) for an
 accuracy p over a trivial m0, and 2 (1 - R²) / sqrt(n) for R², which bounds 2 R (1 - R²) / sqrt(n) (Olkin & Finn 1995,
-large n) from above and is not 0 for a network that learned nothing; at one-sided 95 % the margin is 1.645 times that. Both are measured on the same rows and so are positively correlated, which makes the margin too
-wide, never too narrow. The other is 0.1: boosted trees beat good networks on small tables by a few hundredths
-(Grinsztajn et al. 2022), which is no fault. Where the network was scored on its own training rows, which favours it,
-and the references on held-out ones, the same margin is the more cautious still.
+large n) from above and is not 0 for a network that learned nothing; at one-sided 95 % the margin is 1.645 times that.
+Both are measured on the same rows and so are positively correlated, which makes the margin too wide, never too narrow.
+The other is 0.1: boosted trees beat good networks on small tables by a few hundredths (Grinsztajn et al. 2022), which
+is no fault. Where the network was scored on its own training rows, which favours it, and the references on held-out
+ones, the same margin is the more cautious still.
 """
 
 from __future__ import annotations
