@@ -59,6 +59,8 @@ EXPLAINS: Mapping[str, Mapping[str, float]] = {
     "hidden_activation": {"learning_rate": 0.6, "epochs": 0.7},
     "layers": {"output_units": 0.8, "loss": 0.6},
 }
+#: Settings that make a training worse, but never end it with an exception.
+NEVER_RAISE = frozenset({"epochs", "batch_size", "dropout", "overfitting", "shuffle"})
 #: Where nothing particular is seen but the result is poor: settings that are most often at fault (developer fixes in
 #: the DeepFD benchmark: learning rate and epochs 18 of 58 each, layers 7), with confidences to match.
 GENERAL: tuple[tuple[str, float], ...] = (("learning_rate", 0.25), ("epochs", 0.22), ("units", 0.12))
@@ -76,7 +78,9 @@ def localize(subject: Subject, seen: Sequence[Seen], judgement: Judgement) -> tu
     if not judgement.poor:
         hypotheses = [item for item in hypotheses if item.certain]
     hypotheses = _explain_away(hypotheses)
-    if judgement.poor and not any(item.confidence >= 0.25 for item in hypotheses):
+    if subject.fit.state == "raised":
+        hypotheses = [item for item in hypotheses if item.certain or item.kind not in NEVER_RAISE]
+    elif judgement.poor and not any(item.confidence >= 0.25 for item in hypotheses):
         hypotheses.extend(_general(subject, seen, {item.kind for item in hypotheses}))
     ranked = sorted(hypotheses, key=lambda item: (-item.confidence, list(EVIDENCE).index(_family(item.kind))))
     return tuple(_fault(subject, item) for item in _limited(ranked) if item.confidence >= LEAST)

@@ -128,7 +128,8 @@ class FitWatch:
                 self.steps.detach()
         if self.steps is None or self.model_facts is None:
             self.describe()
-        if model is not None and self.steps is not None and self.steps.step > 0 and self.data is not None:
+        trained = state != "raised" and self.steps is not None and self.steps.step > 0
+        if model is not None and trained and self.data is not None:
             with session.soft("the model's predictions after training"):
                 self.evaluation = evaluate_after(self, model)
         with session.soft("the record of a fit"):

@@ -180,6 +180,12 @@ def test_a_fit_that_raised_for_a_reason_of_its_own_is_an_error() -> None:
     assert diagnose(trace(fit, state="raised")).verdict == "error"
 
 
+def test_settings_are_not_blamed_for_a_fit_that_raised() -> None:
+    fit = fit_trace(state="raised", evaluation=POOR, exception=raised("target and output must have the same rank"))
+    found = diagnose(trace(fit, state="raised"))
+    assert (found.verdict, found.faults) == ("error", ())
+
+
 def test_a_loop_of_single_epochs_is_one_training() -> None:
     parts = [
         replace(fit_trace(), epoch_metrics={"loss": (value,), "accuracy": (0.5,)}) for value in (0.7, 0.5, 0.3, 0.2)
