@@ -79,6 +79,12 @@ def undo_last(run_id: str | None = None, number: int | None = None) -> list[str]
     return [f"Took suggestion {suggestion.rank} back: {suggestion.title}", *(f"  restored {path}" for path in restored)]
 
 
+def applied_runs() -> frozenset[str]:
+    """Return the ids of the runs whose patches are applied; their folders keep the originals for ``--undo``."""
+    runs = existing_runs()
+    return frozenset(run for run, _ in _applied(runs[0])) if runs else frozenset()
+
+
 def _refused(slug: str, refusal: writer.ApplyRefused) -> ApplyRefused:
     return ApplyRefused(slug, f"not applied: {refusal}" if slug == "apply-refused" else f"not taken back: {refusal}")
 

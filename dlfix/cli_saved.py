@@ -125,10 +125,11 @@ def report(
 def clean(
     keep: Annotated[int, typer.Option(metavar="N", min=0, help="Keep the newest N runs.")] = 5,
 ) -> int:
-    """Delete old runs from the nearest .dlfix folder; says how much space that freed."""
+    """Delete old runs from the nearest .dlfix folder, except those that apply --undo needs; say what that freed."""
+    from .applying import applied_runs
     from .runs import existing_runs, folder_bytes, remove_runs
 
-    removed, freed = remove_runs(keep)
+    removed, freed = remove_runs(keep, spare=applied_runs())
     left = existing_runs()
     size = sum(folder_bytes(run.path) for run in left)
     print(f"{_count(len(removed))} removed ({_size(freed)}), {_count(len(left))} kept ({_size(size)}).")

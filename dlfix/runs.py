@@ -18,7 +18,7 @@ import json
 import re
 import shutil
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -208,21 +208,24 @@ def find_identical(key: dict[str, Any], start: Path | None = None) -> RunFolder 
     return None
 
 
-def remove_runs(keep: int, start: Path | None = None) -> tuple[list[str], int]:
-    """Delete all but the newest ``keep`` runs.
+def remove_runs(keep: int, start: Path | None = None, spare: Collection[str] = ()) -> tuple[list[str], int]:
+    """Delete all but the newest ``keep`` runs and those with an id in ``spare``.
 
     Returns:
         The ids removed and the bytes that were freed.
     """
     runs, freed, removed = existing_runs(start), 0, []
     for run in runs[keep:]:
+        if run.id in spare:
+            continue
         freed += folder_bytes(run.path)
         shutil.rmtree(run.path)
         removed.append(run.id)
     if runs:
         latest = runs[0].path.parent.parent / "latest"
-        if keep:
-            write_atomically(latest, f"{runs[0].id}\n".encode())
+        left = [run for run in runs if run.id not in removed]
+        if left:
+            write_atomically(latest, f"{left[0].id}\n".encode())
         else:
             latest.unlink(missing_ok=True)
     return removed, freed

@@ -216,6 +216,16 @@ def test_report_is_rendered_again_and_clean_keeps_the_newest(stage, run):
     assert run("show")[0] == 0
 
 
+def test_clean_leaves_what_undo_needs(stage, run):
+    run("suggest", "train.py")
+    assert run("apply", "1", "--yes")[0] == 0
+    code, out, _ = run("clean", "--keep", "0")
+    assert (code, out.split(" removed")[0]) == (0, "0 runs")
+    assert run("apply", "--undo")[0] == 0
+    assert (stage.project / "train.py").read_text() == SCRIPT
+    assert run("clean", "--keep", "0")[1].startswith("1 run removed (")
+
+
 def test_settings_are_shown_with_their_origin(project, run, monkeypatch):
     (project / "pyproject.toml").write_text("[tool.dlfix]\nrepeats = 5\n")
     monkeypatch.setenv("DLFIX_SEED", "11")
