@@ -23,7 +23,7 @@ _LIMITS = Limits(seconds=300, memory_bytes=8 << 30)
 
 def measure(script: Path, repetitions: int) -> dict[str, Any]:
     """Time ``script`` from its start to its end in all ways, ``repetitions`` times."""
-    seconds: dict[str, list[float]] = {"cold": [], "spawned": [], "forked": []}
+    seconds: dict[str, list[float]] = {"cold": [], "first": [], "spawned": [], "forked": []}
     first_lines: dict[str, list[float]] = {"spawned": [], "forked": []}
     with tempfile.TemporaryDirectory() as folder, Executor("spawn") as spawning, Executor("fork") as forking:
         output = Path(folder)
@@ -33,6 +33,7 @@ def measure(script: Path, repetitions: int) -> dict[str, Any]:
         _run(spawning, script, output)
         for _ in range(repetitions):
             seconds["cold"].append(_cold(script))
+            seconds["first"].append(_first_result(script, output))
             for name, executor in (("spawned", spawning), ("forked", forking)):
                 total, first_line = _run(executor, script, output)
                 seconds[name].append(total)
@@ -45,6 +46,14 @@ def _cold(script: Path) -> float:
     begin = time.monotonic()
     subprocess.run([sys.executable, str(script)], check=True, capture_output=True, stdin=subprocess.DEVNULL)
     return time.monotonic() - begin
+
+
+def _first_result(script: Path, output: Path) -> float:
+    """From nothing to the end of the first run: the fork server's own start and imports are included."""
+    begin = time.monotonic()
+    with Executor("fork") as executor:
+        _run(executor, script, output)
+        return time.monotonic() - begin
 
 
 def _run(executor: Executor, script: Path, output: Path) -> tuple[float, float]:
@@ -95,6 +104,7 @@ def _results(
             "worst_pair": max(pairs),
         },
         "ratio_spawned_to_cold": medians["spawned"] / medians["cold"],
+        "ratio_first_to_cold": medians["first"] / medians["cold"],
         "seconds": seconds,
         "median_seconds": medians,
         "seconds_to_first_line": {name: statistics.median(values) for name, values in first_lines.items()},
