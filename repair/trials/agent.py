@@ -85,7 +85,6 @@ class _Trial:
     fitting: bool = False
     last: tuple[Any, FitData] | None = None
     report: files.TrialReport = field(default_factory=lambda: files.TrialReport("no fit"))
-    begun: float = field(default_factory=time.perf_counter)
 
     def install(self) -> None:
         """Put our ``fit`` around that of every model class."""
@@ -121,7 +120,7 @@ class _Trial:
         start = time.perf_counter()
         if watched and data.rows is not None:
             files.write_rows(self.folder, data.rows)
-        self.report = replace(self.report, own_epochs=own, fits=self.fits, before_fit_seconds=start - self.begun)
+        self.report = replace(self.report, own_epochs=own, fits=self.fits)
         self.fitting = True
         try:
             history = original(model, **arguments)

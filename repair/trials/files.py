@@ -66,7 +66,6 @@ class TrialReport:
     from_logits: list[bool] = field(default_factory=list)
     loss_finite: bool = True
     fit_seconds: float = 0.0
-    before_fit_seconds: float = 0.0
     error: str = ""
     notes: list[str] = field(default_factory=list)
 
