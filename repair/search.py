@@ -43,7 +43,7 @@ ENOUGH_ALTERNATIVES = 5
 #: Compositions that are looked at before each next step; all pairs of six patches.
 MOST_EXTENSIONS = 15
 #: Patches, besides the leader, whose effect is proven by repeats when time allows.
-PROVEN_ALTERNATIVES = 4
+PROVEN_ALTERNATIVES = 2
 #: Extra seeds for a patch whose interval does not decide yet.
 EXTRA_SEEDS = 3
 
