@@ -48,10 +48,14 @@ def test_a_run_without_result_is_passed_over_but_can_be_named(tmp_path):
 
 
 def test_where_nothing_can_be_written_a_temporary_folder_serves(tmp_path, monkeypatch):
-    (tmp_path / ".dlfix").write_text("a file is in the way")
-    run = runs.create_run(Path("train.py"), tmp_path)
+    project, elsewhere = tmp_path / "project", tmp_path / "elsewhere"
+    project.mkdir()
+    elsewhere.mkdir()
+    monkeypatch.setattr(runs.tempfile, "tempdir", str(elsewhere))
+    (project / ".dlfix").write_text("a file is in the way")
+    run = runs.create_run(Path("train.py"), project)
     assert run.path.is_dir()
-    assert tmp_path not in run.path.parents
+    assert elsewhere in run.path.parents
 
 
 def test_removing_all_runs_leaves_no_pointer(tmp_path):
