@@ -4,7 +4,6 @@ Two things are wrong here.
 """
 
 import keras
-import matplotlib.pyplot as plt
 from keras import layers
 from sklearn.datasets import load_diabetes
 from sklearn.metrics import r2_score
@@ -29,14 +28,10 @@ def build_model(width=32):
 def main():
     x_train, x_test, y_train, y_test = load()
     model = build_model()
-    history = model.fit(x_train, y_train, epochs=20, batch_size=16, validation_data=(x_test, y_test), verbose=0)
+    log = keras.callbacks.CSVLogger("diabetes_log.csv")
+    model.fit(x_train, y_train, epochs=20, batch_size=16, validation_data=(x_test, y_test), callbacks=[log], verbose=0)
     predictions = model.predict(x_test, verbose=0).ravel()
     print("R2 on the test set: %.3f" % r2_score(y_test, predictions))
-
-    plt.plot(history.history["loss"], label="training")
-    plt.plot(history.history["val_loss"], label="test")
-    plt.legend()
-    plt.savefig("diabetes_loss.png")
     model.save("diabetes.keras")
 
 
