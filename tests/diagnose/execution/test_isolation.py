@@ -262,10 +262,10 @@ with Executor(preload=(), scratch=root / "scratch", isolation="overlay") as exec
 def test_overlay_without_being_root() -> None:
     """In a user namespace, with a project in a directory that belongs to somebody else."""
     root = Path(tempfile.mkdtemp(prefix="dlfix-test-"))
-    somebody = 65534
+    somebody, elsewhere = 65534, Path(f"{root}-elsewhere")
     try:
         root.chmod(0o755)
-        for name in ("mine", "mine/out", "scratch", "elsewhere"):
+        for name in ("mine", "mine/out", "scratch"):
             (root / name).mkdir()
         (root / "mine" / "model.bin").write_bytes(b"precious")
         source = HARMLESS["remove tree and remake"].replace("data", "folder").replace("shutil.rmtree", "os.rmdir")
@@ -275,10 +275,10 @@ def test_overlay_without_being_root() -> None:
             + source
             + "\n"
             + checks
-            + "subprocess.run('echo s > model.bin; rm train.py; touch ../elsewhere/file', shell=True)\n",
+            + f"subprocess.run('echo s > model.bin; rm train.py; touch ../../{elsewhere.name}', shell=True)\n",
             encoding="utf-8",
         )
-        for path in (root / "mine", root / "scratch", root / "elsewhere", *(root / "mine").rglob("*")):
+        for path in (root / "mine", root / "scratch", *(root / "mine").rglob("*")):
             os.chown(path, somebody, somebody)
         before = {name: content for name, content in picture(root / "mine").items() if "/out" not in name}
         command = [sys.executable, "-P", "-c", _AS_SOMEBODY, str(root)]
@@ -300,7 +300,7 @@ def test_overlay_without_being_root() -> None:
         assert done.stdout == f"completed||{somebody} n {root}/mine\n", done.stderr
         after = {name: content for name, content in picture(root / "mine").items() if "/out" not in name}
         assert after == before
-        assert list((root / "elsewhere").iterdir()) == []
+        assert not elsewhere.exists()
         assert list((root / "scratch").iterdir()) == []
     finally:
         shutil.rmtree(root)
