@@ -1,0 +1,1 @@
+"""The rebuilt programs of the DeepLocalize benchmark, and what each variant of them really reaches."""
