@@ -38,8 +38,9 @@ def record_script(
     environment: Mapping[str, str] | None = None,
     threads: int = 1,
     probe_budget: float = 0.03,
+    overrides: Mapping[str, bytes] | None = None,
 ) -> Trace:
-    """Run a script unmodified under the probe.
+    """Run a script under the probe, unmodified or with a patch.
 
     Args:
         executor: Runs jobs in child processes.
@@ -47,6 +48,7 @@ def record_script(
         seconds: Wall clock for the whole run. A fit that is still running shortly before is stopped on purpose.
         output: Directory for the trace.
         environment: Environment of the child, None for this process's own.
+        overrides: Absolute path -> source to run instead of the file's.
 
     Returns:
         The trace; ``state`` says how the script ended. A run that was killed still has what was saved before.
@@ -66,6 +68,7 @@ def record_script(
         arguments=tuple(arguments),
         working_directory=str(working_directory),
         environment=dict(environment) if environment is not None else None,
+        overrides=dict(overrides or {}),
         parameters=parameters,
         threads=threads,
     )

@@ -304,6 +304,7 @@ class _Run:
                 proposals,
                 script,
                 settings,
+                knowledge=knowledge,
                 executor=executor,
                 machine=plan_machine(settings.jobs, self.peak_bytes),
                 seconds=max(self._seconds_left() - _CLOSING_SECONDS, 1.0),

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from .diagnose.execution import Executor
     from .knowledge_base import KnowledgeBase
     from .repair.patching import SourceFiles
-    from .repair.search import SearchOutcome, SearchProgress
+    from .repair.search import SearchOutcome, SearchProgress, SecondLook
     from .settings import Settings
 
 #: Patches shown without proof (``--no-validate``) when no number is given: what a person can look through.
@@ -85,6 +85,57 @@ def untested(patches: Sequence[Patch], begin: int = 1) -> tuple[Suggestion, ...]
     )
 
 
+def second_look(  # noqa: PLR0917
+    trace: Trace,
+    knowledge: KnowledgeBase,
+    proposals: Proposals,
+    script: Script,
+    settings: Settings,
+    executor: Executor,
+    memory_bytes: int,
+) -> SecondLook:
+    """Return a function that diagnoses a patched script and answers what is still wrong with it."""
+
+    def look(patch: Patch, seconds: float) -> Sequence[Patch]:
+        from .diagnose.diagnosis import diagnose
+        from .diagnose.recording import record_script
+        from .repair.candidates import candidates
+
+        with tempfile.TemporaryDirectory(prefix="dlfix-second-look-", ignore_cleanup_errors=True) as folder:
+            seen = record_script(
+                executor,
+                script.path,
+                trace.arguments,
+                project_root=script.project_root,
+                working_directory=Path.cwd(),
+                seconds=seconds,
+                memory_bytes=memory_bytes,
+                seed=settings.seed,
+                output=Path(folder),
+                probe_budget=settings.probe_budget,
+                overrides={str(script.project_root / change.path): change.after for change in patch.files},
+            )
+            if not seen.fits:
+                return ()
+            found = diagnose(seen)
+            if found.verdict != "faulty":
+                return ()
+            name = script.path.relative_to(script.project_root).as_posix()
+            answers = candidates(
+                seen,
+                found,
+                knowledge,
+                proposals.sources,
+                name,
+                select=settings.select,
+                ignore=settings.ignore,
+                unpatched=trace,
+            )
+            return answers.singles[: settings.max_patches]
+
+    return look
+
+
 def prove(
     trace: Trace,
     diagnosis: Diagnosis,
@@ -92,6 +143,7 @@ def prove(
     script: Script,
     settings: Settings,
     *,
+    knowledge: KnowledgeBase,
     executor: Executor,
     machine: Machine,
     seconds: float,
@@ -135,6 +187,9 @@ def prove(
                 schedule=Schedule(watched.epochs, watched.seconds, max(trace.seconds - (watched.seconds or 0.0), 0.5)),
             ),
             reference=diagnosis.reference,
+            second_look=second_look(
+                trace, knowledge, proposals, script, settings, executor, machine.jobs * machine.memory_bytes
+            ),
             progress=progress,
         )
 

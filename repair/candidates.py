@@ -5,11 +5,12 @@ from __future__ import annotations
 import math
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from difflib import SequenceMatcher
 from itertools import combinations, product
 from typing import TYPE_CHECKING, Any
 
 from ..diagnose.findings import Diagnosis
-from ..diagnose.trace import Trace
+from ..diagnose.trace import FitTrace, ModelFacts, Trace
 from ..knowledge_base.loader import KnowledgeBase
 from ..knowledge_base.matching import RuleMatch, match_with_notes
 from .patch import Applicability, EditContext, EditRequest, Patch
@@ -88,6 +89,7 @@ def candidates(
     *,
     select: Collection[str] = (),
     ignore: Collection[str] = (),
+    unpatched: Trace | None = None,
 ) -> Candidates:
     """The patches that the knowledge base has for a diagnosis.
 
@@ -99,9 +101,11 @@ def candidates(
         script: Project-relative POSIX path of the script.
         select: Ids of the rules to use, all when empty.
         ignore: Ids of rules not to use.
+        unpatched: The run of the sources, where ``trace`` is of a patched copy of them: the answers to what shows only
+            behind the patch are then made for the sources as they are, so that they can be composed with it.
     """
     matching = match_with_notes(knowledge, trace, diagnosis, select=select, ignore=ignore)
-    workshop = _Workshop(trace, diagnosis, sources, script)
+    workshop = _Workshop(trace, diagnosis, sources, script, unpatched)
     for found in matching.matches:
         workshop.render(_Hypothesis((found,)))
     usable = [found for found in matching.matches if workshop.key_of(found) and _may_be_tried(found)]
@@ -118,8 +122,11 @@ def candidates(
 class _Workshop:
     """Renders hypotheses, merges those that change the same bytes, and notes what cannot be rendered."""
 
-    def __init__(self, trace: Trace, diagnosis: Diagnosis, sources: SourceFiles, script: str) -> None:
+    def __init__(
+        self, trace: Trace, diagnosis: Diagnosis, sources: SourceFiles, script: str, unpatched: Trace | None
+    ) -> None:
         self._trace, self._diagnosis, self._sources, self._script = trace, diagnosis, sources, script
+        self._unpatched = unpatched
         self._by_key: dict[str, Patch] = {}
         self._notes: dict[str, None] = {}
         self._keys: list[tuple[RuleMatch, str]] = []
@@ -187,12 +194,36 @@ class _Workshop:
     def _requests(self, hypothesis: _Hypothesis) -> tuple[EditRequest, ...]:
         requests: list[EditRequest] = []
         for found in hypothesis.matches:
-            fit = self._trace.fits[self._diagnosis.faults[found.fault].fit]
             for edit in found.edits:
-                request = EditRequest(edit.edit, edit.parameters, EditContext(fit, edit.layer, self._script))
+                fit, layer = self._place(self._diagnosis.faults[found.fault].fit, edit.layer)
+                request = EditRequest(edit.edit, edit.parameters, EditContext(fit, layer, self._script))
                 if not any(_same_request(request, other) for other in requests):
                     requests.append(request)
         return tuple(requests)
+
+    def _place(self, index: int, layer: int | None) -> tuple[FitTrace, int | None]:
+        """The fit and the layer in the run of the sources that the patches are made from."""
+        from .patching import EditNotApplicable
+
+        seen = self._trace.fits[index]
+        if self._unpatched is None:
+            return seen, layer
+        if index >= len(self._unpatched.fits):
+            raise EditNotApplicable("the unpatched script has no such training")
+        fit = self._unpatched.fits[index]
+        if layer is None:
+            return fit, None
+        counterpart = corresponding_layers(fit.model, seen.model).get(layer)
+        if counterpart is None:
+            raise EditNotApplicable("the layer is one that a patch added")
+        return fit, counterpart
+
+
+def corresponding_layers(before: ModelFacts, after: ModelFacts) -> dict[int, int]:
+    """For the layers of a patched model, which of the unpatched one they are; without those that were added."""
+    classes = [[layer.class_name for layer in model.layers] for model in (before, after)]
+    blocks = SequenceMatcher(None, *classes, autojunk=False).get_matching_blocks()
+    return {block.b + step: block.a + step for block in blocks for step in range(block.size)}
 
 
 def merge(first: Patch, second: Patch) -> Patch:

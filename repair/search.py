@@ -7,8 +7,10 @@ over
    a part of the schedule if the whole is too long for the time, then survivors longer (successive halving, Jamieson and
    Talwalkar 2016).
 2. *Compose*: add to the best what else may help, one patch at a time, as long as it gains.
-3. *Minimize*: drop every part whose loss costs no skill beyond noise.
-4. *Prove*: baseline and the best patches over further seeds. Time for the leader's proof is kept back from the start.
+3. *Look again*: one fault may hide another, so the patched script is diagnosed, and what that brings to light is added
+   to the patches and composed with it.
+4. *Minimize*: drop every part whose loss costs no skill beyond noise.
+5. *Prove*: baseline and the best patches over further seeds. Time for the leader's proof is kept back from the start.
 
 Decisions are taken between groups of trials, never by who finishes first, so the outcome is the same for the same
 seed as long as time does not run out.
@@ -46,6 +48,15 @@ MOST_EXTENSIONS = 15
 PROVEN_ALTERNATIVES = 2
 #: Extra seeds for a patch whose interval does not decide yet.
 EXTRA_SEEDS = 3
+#: How often the best patch so far is diagnosed for what it uncovered. Of the benchmark's programs with a genuine fault
+#: hardly any has more than three root causes, and the first diagnosis finds one of them at least.
+SECOND_LOOKS = 2
+#: Patches from such a second diagnosis that are tried together with the one that was diagnosed.
+MOST_UNCOVERED = 6
+
+#: Diagnoses the patched script within so many seconds; returns patches, for the sources as they are, against what
+#: is still wrong, best supported first. Empty when nothing is.
+SecondLook = Callable[[Patch, float], Sequence[Patch]]
 
 
 @dataclass(frozen=True)
@@ -110,6 +121,7 @@ def search(
     compose: Compose,
     settings: SearchSettings,
     reference: ReferenceScores | None = None,
+    second_look: SecondLook | None = None,
     progress: Callable[[SearchProgress], None] = lambda event: None,
     clock: Callable[[], float] = time.monotonic,
 ) -> SearchOutcome:
@@ -121,6 +133,7 @@ def search(
         compose: Makes one patch of several; returns None or raises when they conflict.
         settings: Time, seeds, jobs.
         reference: What quick reference learners reach on the same data.
+        second_look: Diagnoses a patched script; without it only the given patches are combined.
         progress: Called after every trial.
         clock: Monotonic seconds.
 
@@ -131,7 +144,7 @@ def search(
     pool = TrialPool(runner, max(1, settings.jobs), begun + settings.seconds, settings.schedule, clock=clock)
     contenders = Contenders(pool, compose, reference, settings.seed)
     contenders.add_singles(patches)
-    return _Search(contenders, settings, progress, begun).run()
+    return _Search(contenders, settings, second_look, progress, begun).run()
 
 
 class _Search:
@@ -141,6 +154,7 @@ class _Search:
         self,
         contenders: Contenders,
         settings: SearchSettings,
+        second_look: SecondLook | None,
         progress: Callable[[SearchProgress], None],
         begun: float,
     ) -> None:
@@ -148,6 +162,7 @@ class _Search:
         self.pool = contenders.pool
         self.pool.on_trial = self._count
         self.settings = settings
+        self.second_look = second_look
         self.progress = progress
         self.begun = begun
         self.message = "trials"
@@ -164,7 +179,7 @@ class _Search:
             self._lengthen()
             leader = self.contenders.best()
             if leader is not None:
-                self._minimize(self._compose(leader))
+                self._minimize(self._look_again(self._compose(leader)))
             self._prove()
         except KeyboardInterrupt:
             interrupted = True
@@ -324,6 +339,29 @@ class _Search:
                 break
         self._run_more(wider)
         return self.contenders.best(wider)
+
+    def _look_again(self, leader: Candidate) -> Candidate:
+        """Diagnose what the leader leaves wrong, and add the answers to that which gain."""
+        contenders = self.contenders
+        for _ in range(SECOND_LOOKS):
+            if self.second_look is None or contenders.reached(leader) or leader not in contenders.promising():
+                break
+            # A probe run costs about what a trial over the whole schedule costs; what it finds must still be tried.
+            needed = self.pool.expected(1.0) + 2 * self.pool.expected(contenders.fraction)
+            left = self.pool.seconds_left() - self._reserve()
+            if needed > left:
+                break
+            self.message = "diagnosing the best patch"
+            self._expect(0)
+            uncovered = [one for one in self.second_look(leader.patch, left / 2) if one.key not in leader.keys]
+            contenders.add_singles(uncovered)
+            self.message = "trying what it uncovered"
+            additions = [(one,) for one in uncovered[:MOST_UNCOVERED]]
+            better = self._extended(leader.parts, [*additions, *combinations(uncovered[:3], 2)])
+            if better is None or not contenders.beats(better, leader):
+                break
+            leader = self._compose(better)
+        return leader
 
     def _minimize(self, leader: Candidate) -> Candidate:
         """Drop parts as long as the rest is as good."""

@@ -12,7 +12,7 @@ from dlfix.diagnose.task import array_facts
 from dlfix.diagnose.trace import LossFacts, Trace
 from dlfix.knowledge_base import KnowledgeBase, load_knowledge
 from dlfix.repair import patching
-from dlfix.repair.candidates import Candidates, candidates
+from dlfix.repair.candidates import Candidates, candidates, corresponding_layers
 from dlfix.repair.patch import Applicability
 from dlfix.repair.patching import SourceFiles
 from facts_from_source import fit_from_source
@@ -222,3 +222,26 @@ def _with_twin(rule_id: str) -> KnowledgeBase:
     knowledge = load_knowledge()
     twin = knowledge.by_id[rule_id].model_copy(update={"id": "twin", "cases": ()})
     return replace(knowledge, rules=(*knowledge.rules, twin))
+
+
+def test_answers_to_what_a_patched_run_shows_are_made_for_the_unpatched_source() -> None:
+    """A layer that the patch put in front moves the others, and their call sites are those of the patched copy."""
+    patched = PROGRAM.replace(
+        "    keras.layers.Dense(16),", "    keras.layers.BatchNormalization(),\n    keras.layers.Dense(16),"
+    )
+    moved = fault("dropout", 0.5, layer=2)
+    diagnosis = Diagnosis("faulty", BINARY, (), (moved,), ReferenceScores(0.0, 0.8, 0.9), ())
+    sources = SourceFiles.from_texts({"train.py": PROGRAM})
+    found = candidates(run(patched), diagnosis, load_knowledge(), sources, "train.py", unpatched=run())
+    assert ["\n-    keras.layers.Dropout(0.5),\n" in patch.diff for patch in found.singles] == [True]
+
+
+def test_a_layer_that_a_patch_added_has_no_place_in_the_unpatched_source() -> None:
+    before, after = (
+        run(program).fits[0].model
+        for program in (
+            PROGRAM,
+            PROGRAM.replace("    keras.layers.Dense(16),", "    keras.layers.Flatten(),\n    keras.layers.Dense(16),"),
+        )
+    )
+    assert corresponding_layers(before, after) == {1: 0, 2: 1, 3: 2}

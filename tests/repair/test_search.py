@@ -15,7 +15,7 @@ PATCHES = [
 ]
 
 
-def run(runner, *, seconds=1000.0, patches=PATCHES, schedule=None, reference=REFERENCE, **settings):
+def run(runner, *, seconds=1000.0, patches=PATCHES, schedule=None, reference=REFERENCE, second_look=None, **settings):
     schedule = schedule or Schedule(10, runner.fit_seconds, runner.other_seconds)
     return search(
         patches,
@@ -23,6 +23,7 @@ def run(runner, *, seconds=1000.0, patches=PATCHES, schedule=None, reference=REF
         compose=settings.pop("compose", compose),
         settings=SearchSettings(seconds=seconds, jobs=runner.jobs, schedule=schedule, **settings),
         reference=reference,
+        second_look=second_look,
         clock=runner.clock,
         progress=settings.pop("progress", lambda event: None),
     )
@@ -209,3 +210,28 @@ def test_estimates_that_were_too_low_still_leave_time_for_the_proof():
     outcome = run(runner, seconds=130.0, schedule=Schedule(10, 1.0, 4.0), patches=PATCHES)
     assert runner.now <= 130.0
     assert outcome.suggestions[0].verdict is Verdict.FIXED
+
+
+def test_what_a_fault_hides_is_found_behind_its_patch():
+    """The patch for what hides behind the first fault is known only once that one is mended."""
+    looks = []
+
+    def second_look(leader, seconds):
+        looks.append((leader.key, seconds))
+        return [patch("x", support=0.4), patch("hidden", support=0.3)]
+
+    runner = FakeRunner(lambda parts, seed: 0.1 + 0.3 * ("b" in parts) + 0.5 * ({"b", "hidden"} <= parts))
+    outcome = run(runner, second_look=second_look)
+    best = outcome.suggestions[0]
+    assert set(best.patch.key.split("+")) == {"b", "hidden"}
+    assert best.verdict is Verdict.FIXED
+    assert looks[0][0] == "b"
+    assert 0 < looks[0][1] < 1000
+
+
+def test_no_second_look_where_nothing_helped_or_nothing_is_left_to_gain():
+    def second_look(leader, seconds):
+        raise AssertionError("there is nothing to look at")
+
+    run(FakeRunner(lambda parts, seed: 0.1), second_look=second_look)
+    run(FakeRunner(one_fault("b")), second_look=second_look)
