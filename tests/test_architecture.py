@@ -22,7 +22,7 @@ MAY_IMPORT = {
 }
 
 #: Where code may name TensorFlow or Keras: it runs in the user's process or in a child.
-IN_CHILD = ("diagnose/probe/", "diagnose/replay", "diagnose/execution/", "repair/trials/")
+IN_CHILD = ("diagnose/probe/", "diagnose/replay", "diagnose/deeplocalize.py", "diagnose/execution/", "repair/trials/")
 
 
 def imports(file: Path) -> set[str]:
