@@ -1,0 +1,231 @@
+"""From records to rows: per case and tool what was detected, localized and repaired, and every false alarm."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from dlfix.knowledge_base.case_schema import Case, CaseFault
+from dlfix.knowledge_base.loader import load_cases
+from dlfix.repair.rank import interval
+
+from . import judge
+from .layers import to_case_layers
+from .programs import BETTER, BUGGY, PUBLISHED, description
+from .records import text_digest
+
+#: The row of the benchmark that its own table declares faultless; the 40 others are the bugs that the paper counts.
+UNCOUNTED = "41372874"
+BASELINES = ("deeplocalize", "terminate_on_nan", "early_stopping_loss", "early_stopping_accuracy")
+_SHOWN_FAULTS = 3
+
+Records = Mapping[str, Mapping[str, Any]]
+
+
+def derive(records: Records, budget: str, seeds: Sequence[int]) -> dict[str, Any]:
+    """Everything that results.md shows, as plain data.
+
+    Args:
+        records: The records of results.json.
+        budget: Of the searches to report.
+        seeds: Of the trainings to judge patches by.
+    """
+    rows = [
+        _case_row(case, _Found(records, budget, seeds))
+        for case in load_cases().values()
+        if _outcome(records, f"dlfix diagnose {case.id}/{BUGGY}") or _any_tool(records, f"{case.id}/{BUGGY}")
+    ]
+    return {
+        "cases": rows,
+        "not_rebuilt": {
+            case: told.get("remarks", "")
+            for case in load_cases()
+            if (told := description(case)) and not told.get("rebuilt", True)
+        },
+        "healthy": _healthy_rows(records),
+    }
+
+
+class _Found:
+    """Access to the records of one benchmark by what they are about."""
+
+    def __init__(self, records: Records, budget: str, seeds: Sequence[int]) -> None:
+        self.records = records
+        self.budget = budget
+        self.seeds = frozenset(seeds)
+
+    def of(self, key: str) -> Mapping[str, Any] | None:
+        return _outcome(self.records, key)
+
+    def search(self, tool: str, case: str) -> Mapping[str, Any] | None:
+        return self.of(f"{tool} {self.budget} {case}/{BUGGY}")
+
+    def skills(self, key: str, files: Mapping[str, str] | None = None) -> dict[int, float] | None:
+        """Skill by seed; None when it was not measured, or for another patch than ``files``."""
+        found = self.of(f"skill {key}")
+        if found is None or (
+            files is not None and self.records[f"skill {key}"]["stamp"]["files"] != text_digest(files)
+        ):
+            return None
+        return judge.skills([seed for seed in found["seeds"] if seed["seed"] in self.seeds]) or None
+
+
+def _outcome(records: Records, key: str) -> Mapping[str, Any] | None:
+    record = records.get(key)
+    return record["outcome"] if record is not None else None
+
+
+def _any_tool(records: Records, program: str) -> bool:
+    return any(f"{tool} {program}" in records for tool in BASELINES)
+
+
+def _case_row(case: Case, found: _Found) -> dict[str, Any]:
+    diagnosis = found.of(f"dlfix diagnose {case.id}/{BUGGY}")
+    layers = to_case_layers(diagnosis["layers"], case.model) if diagnosis is not None and "layers" in diagnosis else {}
+    buggy, published, better = (found.skills(f"{case.id}/{name}") for name in (BUGGY, PUBLISHED, BETTER))
+    tools: dict[str, Any] = {}
+    if diagnosis is not None:
+        tools["dlfix"] = _dlfix(case, diagnosis, layers, found.of(f"plain {case.id}/{BUGGY}"))
+    for tool in BASELINES:
+        outcome = found.of(f"{tool} {case.id}/{BUGGY}")
+        if outcome is not None:
+            tools[tool] = {
+                "detected": outcome["detected"],
+                "localized": judge.names_faulty_layer(outcome["layer"], case.faults, layers),
+                "said": outcome["message"] if outcome["detected"] else "",
+                "error": outcome["error"],
+                "seconds": outcome["seconds"],
+            }
+    suggested = found.search("dlfix", case.id)
+    if suggested is not None and "dlfix" in tools and buggy is not None:
+        first = next(iter(suggested.get("suggestions", ())), None)
+        tools["dlfix"]["repair"] = {
+            **_repair(
+                buggy, published, better, found.skills(f"dlfix {case.id}/{BUGGY}", first["files"]) if first else None
+            ),
+            "title": first["title"] if first else None,
+            "verdict": first["verdict"] if first else None,
+            "edits": len(first["edits"]) if first else None,
+            "seconds": suggested["seconds"],
+            "trials": suggested.get("trials"),
+        }
+    random = found.search("random", case.id)
+    if random is not None and buggy is not None:
+        tools["random"] = {
+            "repair": {
+                **_repair(buggy, published, better, found.skills(f"random {case.id}/{BUGGY}", random["files"] or {})),
+                "title": random["title"],
+                "verdict": random["verdict"],
+                "edits": random["edits"] if isinstance(random["edits"], int) else len(random["edits"]),
+                "seconds": random["trial_seconds"],
+                "trials": random["tried"],
+            }
+        }
+    return {
+        "case": case.id,
+        "counted": case.id != UNCOUNTED,
+        "genuine": case.assessment.genuine_fault,
+        "shows_fault": _shows(case.id, buggy, published, better),
+        "faults": [_expected(fault) for fault in case.faults if fault.real],
+        "skill": {"buggy": _mean(buggy), "published": _mean(published), "better": _mean(better)},
+        "reference_edits": len(case.patch),
+        "tools": tools,
+    }
+
+
+def _dlfix(
+    case: Case, diagnosis: Mapping[str, Any], layers: Mapping[int, int], plain: Mapping[str, Any] | None
+) -> dict[str, Any]:
+    place = judge.localized(diagnosis["faults"], case.faults, layers)
+    watched = diagnosis.get("probe_seconds")
+    alone = plain["seconds"] if plain is not None and plain["state"] == "completed" else None
+    return {
+        "detected": diagnosis["verdict"] == "faulty",
+        "verdict": diagnosis["verdict"],
+        "error": diagnosis.get("error"),
+        "said": [_named(fault, layers) for fault in diagnosis["faults"][:_SHOWN_FAULTS]],
+        "top1": place.top1,
+        "top3": place.top3,
+        "strict1": place.strict1,
+        "strict3": place.strict3,
+        "kind3": place.kind3,
+        "seconds": diagnosis["seconds"],
+        "overhead": round(watched / alone, 2) if watched and alone else None,
+    }
+
+
+def _repair(
+    buggy: judge.Skills, published: judge.Skills | None, better: judge.Skills | None, own: judge.Skills | None
+) -> dict[str, Any]:
+    judged = judge.repair(buggy, published, better, own)
+    return {
+        "state": judged.state,
+        "skill": _mean(own),
+        "gain": judged.gain,
+        "interval": judged.interval,
+        "reference_gain": judged.reference_gain,
+        "not_below_published": judged.not_below_published,
+    }
+
+
+def _shows(
+    case: str, buggy: judge.Skills | None, published: judge.Skills | None, better: judge.Skills | None
+) -> bool | None:
+    """Whether the rebuilt program is clearly worse than a reference; None where that was not measured."""
+    if buggy is None:
+        told = str(description(case).get("shows_fault", "")).strip().lower()
+        return told.startswith(("yes", "partly", "true")) if told else None
+    for reference in (published, better):
+        paired = judge.gains(buggy, reference or {})
+        bounds = interval(paired)
+        if bounds is not None and bounds[0] > 0 and judge.mean(paired) > judge.NOTHING_TO_GAIN:
+            return True
+    return False
+
+
+def _expected(fault: CaseFault) -> str:
+    place = "" if fault.layer is None else f" of layer {fault.layer}"
+    return f"{fault.kind}{place}{'' if fault.role == 'root_cause' else ' (contributing)'}"
+
+
+def _named(fault: Mapping[str, Any], layers: Mapping[int, int]) -> str:
+    if fault["layer"] is None:
+        return str(fault["kind"])
+    return f"{fault['kind']} of layer {layers.get(fault['layer']['index'], fault['layer']['name'])}"
+
+
+def _healthy_rows(records: Records) -> list[dict[str, Any]]:
+    """One row per healthy program that any tool was run on."""
+    faultless = [f"{case.id}/{BUGGY}" for case in load_cases().values() if case.assessment.genuine_fault is False]
+    fixes = [f"{case}/{BETTER}" for case in load_cases()]
+    others = sorted({key.split(" ")[-1] for key in records if key.split(" ")[-1].startswith("healthy/")})
+    rows = []
+    for group, programs in (("case without a fault", faultless), ("better fix", fixes), ("healthy", others)):
+        for program in programs:
+            tools = dict(_alarms(records, program))
+            if tools:
+                rows.append({"program": program, "group": group, "tools": tools})
+    return rows
+
+
+def _alarms(records: Records, program: str) -> Iterable[tuple[str, dict[str, Any]]]:
+    diagnosis = _outcome(records, f"dlfix diagnose {program}")
+    if diagnosis is not None:
+        said = ", ".join(_named(fault, {}) for fault in diagnosis["faults"][:_SHOWN_FAULTS])
+        yield (
+            "dlfix",
+            {
+                "alarm": diagnosis["verdict"] == "faulty",
+                "error": diagnosis.get("error") if diagnosis["verdict"] == "error" else None,
+                "said": said,
+            },
+        )
+    for tool in BASELINES:
+        outcome = _outcome(records, f"{tool} {program}")
+        if outcome is not None:
+            alarm = outcome["detected"]
+            yield tool, {"alarm": alarm, "error": outcome["error"], "said": outcome["message"] if alarm else ""}
+
+
+def _mean(skills: judge.Skills | None) -> float | None:
+    return round(judge.mean(list(skills.values())), 4) if skills else None
