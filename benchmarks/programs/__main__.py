@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from dlfix.knowledge_base import load_cases
+from dlfix.knowledge_base.loader import load_cases
 
 from .skill import measure
 from .table import as_markdown

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from dlfix.knowledge_base import load_cases
+from dlfix.knowledge_base.loader import load_cases
 from dlfix.repair.rank import interval
 
 #: A gain of skill below this is not worth a finding; the same bound as for suggestions.
