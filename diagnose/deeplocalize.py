@@ -130,7 +130,8 @@ class DeepLocalize(keras.callbacks.Callback):  # type: ignore[misc]
             )
         if getattr(self.model, "steps_per_execution", 1) != 1:
             raise DeepLocalizeError("DeepLocalize looks at every batch; compile with steps_per_execution=1.")
-        self._probe = None
+        # A model that is built by its first batch is asked for its layers after that.
+        self._probe = _Probe(self.model) if self.model.built else None
 
     def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
         self._epoch = epoch
@@ -139,7 +140,7 @@ class DeepLocalize(keras.callbacks.Callback):  # type: ignore[misc]
     def on_train_batch_end(self, batch: int, logs: Mapping[str, Any] | None = None) -> None:
         if self.verdict is not None:
             return
-        if self._probe is None:  # not before: a model may be built by its first batch
+        if self._probe is None:
             self._probe = _Probe(self.model)
         self._seen += 1
         rows = slice(batch * self.batch_size, (batch + 1) * self.batch_size)
