@@ -80,6 +80,7 @@ def _condensed(result: Result, home: Path) -> dict[str, Any]:
         "layers": [
             {"index": one.index, "name": one.name, "class_name": one.class_name, "units": one.units} for one in layers
         ],
+        "model_kind": result.model.kind if result.model is not None else None,
         "baseline": result.baseline.skill,
         "epochs": result.baseline.epochs,
         "metric": result.baseline.metric,

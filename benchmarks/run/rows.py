@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -90,13 +91,13 @@ def _case_row(case: Case, found: _Found) -> dict[str, Any]:
         outcome = found.of(f"{tool} {case.id}/{BUGGY}")
         if outcome is not None:
             tools[tool] = {
-                "detected": outcome["detected"],
-                "localized": judge.names_faulty_layer(outcome["layer"], case.faults, layers),
+                "detected": bool(outcome["detected"]),
+                "localized": judge.names_faulty_layer(_behind_input(outcome["layer"], diagnosis), case.faults, layers),
                 "said": outcome["message"] if outcome["detected"] else "",
                 "error": outcome["error"],
                 "seconds": outcome["seconds"],
             }
-    suggested = found.search("dlfix", case.id)
+    suggested = found.search("dlfix suggest", case.id)
     if suggested is not None and "dlfix" in tools and buggy is not None:
         first = next(iter(suggested.get("suggestions", ())), None)
         tools["dlfix"]["repair"] = {
@@ -131,6 +132,12 @@ def _case_row(case: Case, found: _Found) -> dict[str, Any]:
         "reference_edits": len(case.patch),
         "tools": tools,
     }
+
+
+def _behind_input(layer: int | None, diagnosis: Mapping[str, Any] | None) -> int | None:
+    """A position in ``model.layers`` as one without inputs, which Keras counts in functional models only."""
+    functional = diagnosis is not None and diagnosis.get("model_kind") == "functional"
+    return layer - 1 if layer is not None and functional else layer
 
 
 def _dlfix(
@@ -174,13 +181,23 @@ def _shows(
     """Whether the rebuilt program is clearly worse than a reference; None where that was not measured."""
     if buggy is None:
         told = str(description(case).get("shows_fault", "")).strip().lower()
-        return told.startswith(("yes", "partly", "true")) if told else None
+        return {"yes": True, "true": True, "partly": True, "no": False, "false": False}.get(first_word(told))
     for reference in (published, better):
         paired = judge.gains(buggy, reference or {})
         bounds = interval(paired)
         if bounds is not None and bounds[0] > 0 and judge.mean(paired) > judge.NOTHING_TO_GAIN:
             return True
     return False
+
+
+def first_word(text: str) -> str:
+    """Of a sentence like ``no: …``.
+
+    Example:
+        >>> first_word("partly, on two of five seeds")
+        'partly'
+    """
+    return re.split(r"\W", text, maxsplit=1)[0]
 
 
 def _expected(fault: CaseFault) -> str:
@@ -223,7 +240,7 @@ def _alarms(records: Records, program: str) -> Iterable[tuple[str, dict[str, Any
     for tool in BASELINES:
         outcome = _outcome(records, f"{tool} {program}")
         if outcome is not None:
-            alarm = outcome["detected"]
+            alarm = bool(outcome["detected"])
             yield tool, {"alarm": alarm, "error": outcome["error"], "said": outcome["message"] if alarm else ""}
 
 
