@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from .checks.subject import Subject
+from .confidence import calibrated
 from .findings import Fault, LayerReference, Symptom
 from .gate import Judgement
 from .hypotheses import (
@@ -345,7 +346,7 @@ def _fault(subject: Subject, item: Hypothesis) -> Fault:
     return Fault(
         kind=item.kind,
         text=item.text,
-        confidence=round(min(item.confidence, 0.99), 4),
+        confidence=round(min(calibrated(item.confidence), 0.99), 4),
         layer=item.layer,
         hyperparameter=HYPERPARAMETERS.get(item.kind),
         span=item.span,

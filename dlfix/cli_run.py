@@ -55,6 +55,9 @@ def suggest(  # noqa: PLR0917 - a command line has as many options as it has
     max_patches: Annotated[int | None, typer.Option(metavar="N", help="Try at most this many patches.")] = None,
     no_validate: Annotated[bool, typer.Option("--no-validate", help="Propose patches without trying them.")] = False,
     rules: Annotated[list[Path] | None, typer.Option(metavar="FOLDER", help="Rules of your own (repeatable).")] = None,
+    rule_order: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Another order of the rules, fitted to outcomes of your own.")
+    ] = None,
     resume: Annotated[bool, _Resume] = False,
     form: Annotated[Format | None, _Format] = None,
     output: Annotated[Path | None, _Output] = None,
@@ -84,6 +87,7 @@ def suggest(  # noqa: PLR0917 - a command line has as many options as it has
         "max_patches": max_patches,
         "validate": False if no_validate else None,
         "rules": tuple(rules or ()),
+        "rule_order": rule_order,
         "format": form.value if form else None,
         "exit_zero": exit_zero or None,
     }

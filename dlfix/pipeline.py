@@ -188,7 +188,7 @@ class _Run:
         from .knowledge_base import KnowledgeError, load_knowledge
 
         try:
-            knowledge = load_knowledge(self.settings.rules)
+            knowledge = load_knowledge(self.settings.rules, order=self.settings.rule_order)
         except KnowledgeError as error:
             raise UsageError("broken-rule", str(error), "Correct that rule, or leave its folder out.") from None
         for wanted in (*self.settings.select, *self.settings.ignore):

@@ -39,6 +39,7 @@ class Settings(BaseModel):
     max_patches: int | None = Field(None, ge=1, description="try at most this many patches")
     validate_patches: bool = Field(True, alias="validate", description="prove patches by trials")
     rules: tuple[Path, ...] = Field((), description="folders with rules of your own")
+    rule_order: Path | None = Field(None, description="a file with an order of rules other than the shipped one")
     format: Literal["text", "json", "sarif", "github"] = Field("text", description="form of the result on stdout")
     exit_zero: bool = Field(False, description="exit 0 even if faults were found")
 
@@ -95,7 +96,7 @@ def resolve_settings(
     given = {name: value for name, value in (options or {}).items() if value is not None and value not in ((), [])}
     file, table = project_table(near or Path.cwd())
     variables = _from_environment(os.environ if environment is None else environment)
-    for values, source in ((_resolve_rules(table, file), str(file)), (variables, None), (given, origin)):
+    for values, source in ((_resolve_paths(table, file), str(file)), (variables, None), (given, origin)):
         for name, value in values.items():
             place = source if source is not None else ENVIRONMENT_PREFIX + name.upper()
             if name not in origins:
@@ -161,13 +162,18 @@ def _environment_value(name: str, text: str) -> Any:
     return tuple(part.strip() for part in text.split(separator) if part.strip())
 
 
-def _resolve_rules(table: dict[str, Any], file: Path | None) -> dict[str, Any]:
-    """Folders in a configuration file are meant relative to that file."""
+def _resolve_paths(table: dict[str, Any], file: Path | None) -> dict[str, Any]:
+    """Paths in a configuration file are meant relative to that file."""
     folders = table.get("rules")
     folders = [folders] if isinstance(folders, str) else folders
-    if file is None or not isinstance(folders, list):
+    if file is None:
         return table
-    return {**table, "rules": [str(file.parent / part) if isinstance(part, str) else part for part in folders]}
+    resolved = dict(table)
+    if isinstance(folders, list):
+        resolved["rules"] = [str(file.parent / part) if isinstance(part, str) else part for part in folders]
+    if isinstance(table.get("rule_order"), str):
+        resolved["rule_order"] = str(file.parent / table["rule_order"])
+    return resolved
 
 
 def _usage_error(error: ValidationError, origins: Mapping[str, str]) -> UsageError:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from ..diagnose.facts import FACTS
 from .documents import Document, KnowledgeError, Problem, read_document
+from .rule_order import RuleOrder, Uncalibrated, load_rule_order
 from .schema import PLACEHOLDER, Rule
 from .vocabulary import did_you_mean
 
@@ -35,10 +36,12 @@ class KnowledgeBase:
     Attributes:
         rules: In alphabetical order of their ids.
         files: Where each rule was read from, by id.
+        order: How likely the answer of each rule is to help.
     """
 
     rules: tuple[Rule, ...]
     files: Mapping[str, Path] = field(default_factory=dict)
+    order: RuleOrder | Uncalibrated = field(default_factory=load_rule_order)
 
     @cached_property
     def cases(self) -> Mapping[str, Case]:
@@ -56,16 +59,19 @@ class KnowledgeBase:
         return tuple(sorted(rules, key=lambda rule: (-rule.confidence, rule.id)))
 
 
-def load_knowledge(extra_folders: Iterable[Path | str] = (), *, check_cases: bool | None = None) -> KnowledgeBase:
+def load_knowledge(
+    extra_folders: Iterable[Path | str] = (), *, check_cases: bool | None = None, order: Path | None = None
+) -> KnowledgeBase:
     """Load the shipped rules and those in folders of the user's.
 
     Args:
         extra_folders: Folders with further rules, one ``<id>.yaml`` each; subfolders are searched too.
         check_cases: Check the cases that rules cite. By default only for rules of the user's: the shipped ones are
             checked by the test suite, and reading the case file takes longer than reading all the rules.
+        order: A file with an order of rules other than the shipped one.
 
     Raises:
-        KnowledgeError: Something is wrong with a rule; every mistake with file and line.
+        KnowledgeError: Something is wrong with a rule, or with the order; every mistake with file and line.
 
     >>> "sigmoid-for-binary-output" in load_knowledge().by_id
     True
@@ -85,9 +91,14 @@ def load_knowledge(extra_folders: Iterable[Path | str] = (), *, check_cases: boo
                 problems.append(Problem(str(path), 1, f"rule {rule.id} is already defined in {files[rule.id]}"))
                 continue
             rules[rule.id], files[rule.id] = rule, path
+    rule_order: RuleOrder | Uncalibrated = Uncalibrated()
+    try:
+        rule_order = load_rule_order(order)
+    except ValueError as error:
+        problems.append(Problem(str(order), 1, str(error)))
     if problems:
         raise KnowledgeError(problems)
-    return KnowledgeBase(tuple(rules[rule_id] for rule_id in sorted(rules)), files)
+    return KnowledgeBase(tuple(rules[rule_id] for rule_id in sorted(rules)), files, rule_order)
 
 
 def load_rule(path: Path, *, check_cases: bool = True) -> Rule:

@@ -12,6 +12,7 @@ from ..diagnose.findings import Diagnosis, Fault
 from ..diagnose.structure import effective_activation
 from ..diagnose.trace import ModelFacts, Trace
 from .loader import KnowledgeBase
+from .rule_order import RuleOrder, Uncalibrated
 from .schema import PLACEHOLDER, FactReference, Rule, RuleEdit, as_reference, is_reference
 from .selectors import select_layers
 from .vocabulary import did_you_mean
@@ -35,7 +36,7 @@ class RuleMatch:
     Attributes:
         fault: Index of the fault in the diagnosis.
         title, why: The rule's, with this run's facts filled in.
-        support: Confidence in the fault times confidence in the rule.
+        support: The probability that the answer helps; see ``rule_order``.
     """
 
     rule: Rule
@@ -103,7 +104,7 @@ def match_with_notes(
             if rule.id in disabled:
                 continue
             try:
-                found = match_rule(rule, trace.fits[fault.fit].model, fault, index, known)
+                found = match_rule(rule, trace.fits[fault.fit].model, fault, index, known, knowledge.order)
             except Exception as error:  # a mistake in one rule must not cost the user the others
                 disabled[rule.id] = f"rule {rule.id} was disabled: {type(error).__name__}: {error}"
                 continue
@@ -119,7 +120,14 @@ def _require_known(knowledge: KnowledgeBase, rule_ids: Iterable[str]) -> None:
             raise ValueError(f"there is no rule {rule_id}{did_you_mean(rule_id, knowledge.by_id)}")
 
 
-def match_rule(rule: Rule, model: ModelFacts, fault: Fault, index: int, facts: Mapping[str, Any]) -> RuleMatch | None:
+def match_rule(  # noqa: PLR0917
+    rule: Rule,
+    model: ModelFacts,
+    fault: Fault,
+    index: int,
+    facts: Mapping[str, Any],
+    order: RuleOrder | Uncalibrated,
+) -> RuleMatch | None:
     """One rule against one fault; None when the rule does not apply."""
     if not applies(rule, facts):
         return None
@@ -133,7 +141,7 @@ def match_rule(rule: Rule, model: ModelFacts, fault: Fault, index: int, facts: M
         rule=rule,
         fault=index,
         edits=edits,
-        support=fault.confidence * rule.confidence,
+        support=order.support(fault.confidence, rule.confidence, rule.id),
         title=fill_in(rule.title, facts),
         why=fill_in(rule.why, facts),
     )

@@ -9,6 +9,7 @@ import numpy as np
 from dlfix.diagnose.findings import Fault, LayerReference
 from dlfix.diagnose.trace import FitTrace, ModelFacts
 from dlfix.knowledge_base.matching import RuleMatch, match_rule
+from dlfix.knowledge_base.rule_order import Uncalibrated
 from dlfix.knowledge_base.schema import Rule
 from dlfix.repair.patch import EditContext, EditRequest, Patch
 from dlfix.repair.patching import SourceFiles, make_patch
@@ -44,7 +45,7 @@ def match_example(rule: Rule) -> RuleMatch | None:
     fit = fit_of(rule)
     layer = rule.example.layer
     named = None if layer is None else LayerReference(layer, fit.model.layers[layer].name)
-    return match_rule(rule, fit.model, Fault(rule.fault, "", 1.0, layer=named), 0, rule.example.facts)
+    return match_rule(rule, fit.model, Fault(rule.fault, "", 1.0, layer=named), 0, rule.example.facts, Uncalibrated())
 
 
 def patch_example(rule: Rule) -> Patch:
@@ -61,6 +62,8 @@ def _inputs(rule: Rule) -> np.ndarray:
     if facts.get("inputs.looks_like_image"):
         return random.integers(0, 256, (64, 8, 8))
     x = random.normal(size=(64, 4)) * 100
+    if facts.get("inputs.heavy_tails"):
+        x = np.abs(x)
     if facts.get("inputs.has_nonfinite"):
         x[0, 0] = np.nan
     return x

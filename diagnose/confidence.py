@@ -1,0 +1,56 @@
+"""From a raw confidence, as evidence adds up, to a probability: how often a fault said with it is right.
+
+The raw numbers are judgements combined by noisy-or. A straight line through their log-odds (Platt 1999) maps them to
+the frequencies that were measured on the benchmark's programs; it keeps their order.
+``python -m benchmarks.calibration`` fits the line and says how it does on programs that it was not fitted on; its two
+numbers are data, next to this file.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from functools import cache
+from pathlib import Path
+
+#: Confidences are kept this far from 0 and 1, where log-odds have no end.
+EDGE = 0.005
+_FILE = Path(__file__).with_name("confidence.json")
+
+
+def log_odds(confidence: float) -> float:
+    """Natural logarithm of the odds.
+
+    >>> log_odds(0.5)
+    0.0
+    """
+    inside = min(max(confidence, EDGE), 1 - EDGE)
+    return math.log(inside / (1 - inside))
+
+
+def probability(odds: float) -> float:
+    """The inverse of :func:`log_odds`, without overflow."""
+    if odds >= 0:
+        return 1 / (1 + math.exp(-odds))
+    power = math.exp(odds)
+    return power / (1 + power)
+
+
+def calibrated(raw: float) -> float:
+    """The measured frequency with which faults of this raw confidence are right."""
+    intercept, slope = _line()
+    return probability(intercept + slope * log_odds(raw))
+
+
+def uncalibrated(confidence: float) -> float:
+    """The inverse of :func:`calibrated`: the raw confidence behind a fault's, for fitting the line anew."""
+    intercept, slope = _line()
+    return probability((log_odds(confidence) - intercept) / slope)
+
+
+@cache
+def _line() -> tuple[float, float]:
+    if not _FILE.exists():
+        return 0.0, 1.0
+    data = json.loads(_FILE.read_text(encoding="utf-8"))
+    return float(data["intercept"]), float(data["slope"])

@@ -1,0 +1,51 @@
+"""The order in which answers are tried: with and without measured outcomes."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from dlfix.diagnose import confidence
+from dlfix.knowledge_base import KnowledgeError, load_knowledge
+from dlfix.knowledge_base.rule_order import RuleOrder, Uncalibrated, load_rule_order
+
+ORDER = {"intercept": 0.0, "fault_weight": 1.0, "rule_weight": 0.5, "offsets": {"often-right": 1.0}}
+
+
+@pytest.fixture
+def file(tmp_path):
+    path = tmp_path / "order.json"
+    path.write_text(json.dumps(ORDER))
+    return path
+
+
+def test_without_outcomes_confidences_are_multiplied():
+    assert Uncalibrated().support(0.8, 0.5, "any") == pytest.approx(0.4)
+
+
+def test_outcomes_move_a_rule(file):
+    order = load_rule_order(file)
+    assert order.support(0.8, 0.5, "often-right") > order.support(0.8, 0.5, "never-tried") == pytest.approx(0.8)
+    assert 0 < order.support(0.0, 0.0, "never-tried") < order.support(1.0, 1.0, "often-right") < 1
+
+
+def test_the_knowledge_base_takes_another_order(file):
+    assert load_knowledge(order=file).order == RuleOrder(**ORDER)
+
+
+@pytest.mark.parametrize("text", ["", "[]", '{"intercept": 0}', json.dumps({**ORDER, "intercept": float("inf")})])
+def test_a_broken_order_is_refused_with_its_name(tmp_path, text):
+    path = tmp_path / "order.json"
+    path.write_text(text)
+    with pytest.raises(KnowledgeError, match=r"order\.json"):
+        load_knowledge(order=path)
+
+
+@pytest.mark.parametrize("raw", [0.02, 0.1, 0.5, 0.9, 0.98])
+def test_calibration_can_be_undone(raw):
+    assert confidence.uncalibrated(confidence.calibrated(raw)) == pytest.approx(raw)
+
+
+def test_calibration_keeps_the_order():
+    values = [confidence.calibrated(step / 100) for step in range(1, 100)]
+    assert values == sorted(values)
