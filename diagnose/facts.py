@@ -6,6 +6,7 @@ what ``facts_for`` returns; a fact that is unknown or has no meaning for this ru
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Mapping
 from typing import Any
@@ -13,15 +14,20 @@ from typing import Any
 from .findings import Diagnosis, Fault
 from .losses import canonical_name, loss_family
 from .measures import (
+    category_columns,
     class_shares,
+    class_weights,
     columns,
+    heavy_tailed_columns,
     holds_bytes,
+    identifier_columns,
     inputs_are_tokens,
     is_one_hot,
     labels_are_sorted,
     labels_multiplier,
     largest_scale,
     looks_like_image,
+    picture_size,
     starts_with_normalization,
     steps_per_epoch,
     update_ratio,
@@ -105,6 +111,7 @@ FACTS: Mapping[str, str] = {
     "labels.nonnegative": "no value is negative",
     "labels.largest_class_share": "share of rows of the most frequent class (classification)",
     "labels.smallest_class_share": "share of rows of the rarest class (classification)",
+    "labels.class_weights": "by class id, the weight that gives every class the same say (classification)?",
     "labels.sorted": "the rows arrive ordered by class (classification, as far as the sample shows)",
     # the model's output (first output)
     "output.activation": "effective activation of the output, separate Activation layers included; 'linear' if none",
@@ -137,6 +144,7 @@ FACTS: Mapping[str, str] = {
     "fit.shuffle": "rows are shuffled per epoch",
     "fit.has_validation": "validation data or a validation split is given",
     "suggested_epochs": "epochs after which training should have converged",
+    "epochs_for_updates": "epochs in which some 2000 training steps are made",
     "suggested_batch_size": "rows per step that give a usual number of updates",
     # inputs
     "inputs.count": "number of input arrays",
@@ -155,6 +163,13 @@ FACTS: Mapping[str, str] = {
     "inputs.largest_scale": "largest standard deviation or absolute mean of a column",
     "inputs.scale_spread": "largest column standard deviation divided by the smallest positive one",
     "inputs.constant_columns": "number of columns that never change",
+    "inputs.heavy_tails": "number of columns without negative values whose deviation exceeds 1.5 times their mean",
+    "inputs.categories": "number of columns that hold codes of categories: few whole numbers without gaps, from 0 or 1",
+    "inputs.category_columns": "their indices",
+    "inputs.identifiers": "number of columns that number the rows",
+    "inputs.identifier_columns": "their indices",
+    "inputs.height": "height of pictures with channels last?",
+    "inputs.width": "their width?",
     # the layer that the fault names
     "layer.index": "index of the faulty layer",
     "layer.name": "its Keras name",
@@ -203,6 +218,17 @@ FACTS: Mapping[str, str] = {
 }
 
 
+#: Facts that only make sense when the labels are classes.
+_OF_CLASSES = (
+    "labels.largest_class_share",
+    "labels.smallest_class_share",
+    "labels.class_weights",
+    "labels.sorted",
+)
+#: Training steps in which small networks usually arrive; the XOR cases need 10,000 at most and the others far fewer.
+_USUAL_UPDATES = 2000
+
+
 def facts_for(trace: Trace, diagnosis: Diagnosis, fault: Fault | None = None) -> dict[str, Any]:
     """Every fact of ``FACTS`` about the fit that ``fault`` concerns (the last fit without a fault).
 
@@ -220,7 +246,7 @@ def facts_for(trace: Trace, diagnosis: Diagnosis, fault: Fault | None = None) ->
         for add in (_add_labels, _add_output, _add_compile, _add_fit, _add_inputs, _add_model, _add_results):
             add(facts, fit)
         if facts["task.kind"] not in ("binary", "multiclass"):
-            for name in ("labels.largest_class_share", "labels.smallest_class_share", "labels.sorted"):
+            for name in _OF_CLASSES:
                 facts[name] = None
         if fault is not None and fault.layer is not None:
             _add_layer(facts, fit, fault.layer.index)
@@ -272,6 +298,7 @@ def _add_labels(facts: dict[str, Any], fit: FitTrace) -> None:
     shares = class_shares(labels)
     if shares:
         facts["labels.largest_class_share"], facts["labels.smallest_class_share"] = max(shares), min(shares)
+    facts["labels.class_weights"] = class_weights(labels)
     facts["labels.sorted"] = labels_are_sorted(fit)
 
 
@@ -314,6 +341,8 @@ def _add_fit(facts: dict[str, Any], fit: FitTrace) -> None:
     facts["fit.batch_size"] = fit.fit.batch_size
     facts["fit.steps_per_epoch"] = steps_per_epoch(fit)
     facts["fit.updates"] = updates_made(fit)
+    if per_epoch := facts["fit.steps_per_epoch"]:
+        facts["epochs_for_updates"] = math.ceil(_USUAL_UPDATES / per_epoch)
     facts["fit.shuffle"] = fit.fit.shuffle
     facts["fit.has_validation"] = fit.data.has_validation or fit.fit.validation_split > 0
     facts["data.kind"] = fit.data.kind
@@ -344,6 +373,12 @@ def _add_inputs(facts: dict[str, Any], fit: FitTrace) -> None:
     positive = [value for value in deviations if value > 0]
     facts["inputs.scale_spread"] = max(positive) / min(positive) if positive else None
     facts["inputs.constant_columns"] = len(deviations) - len(positive)
+    facts["inputs.heavy_tails"] = heavy_tailed_columns(first)
+    facts["inputs.category_columns"] = category_columns(fit)
+    facts["inputs.categories"] = len(facts["inputs.category_columns"])
+    facts["inputs.identifier_columns"] = identifier_columns(fit)
+    facts["inputs.identifiers"] = len(facts["inputs.identifier_columns"])
+    facts["inputs.height"], facts["inputs.width"] = picture_size(first) or (None, None)
 
 
 def _add_model(facts: dict[str, Any], fit: FitTrace) -> None:

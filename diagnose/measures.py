@@ -9,6 +9,13 @@ import numpy as np
 from .structure import EMBEDDING_LAYERS, NORMALIZATION_LAYERS, first_layers
 from .trace import ArrayFacts, FitTrace
 
+#: Numbers of distinct codes that read as categories: fewer are flags, more are amounts.
+_CATEGORIES = (3, 30)
+#: Wider tables hold pixels, words or measurements and are not looked at for codes.
+_TABLE_COLUMNS = 200
+#: A column of whole numbers whose values hardly repeat and leave few gaps numbers its rows.
+_IDENTIFIER_SHARE = 0.5
+
 #: Class ids divided by one of these were scaled as if they were pixels (255), percentages or shares of the class count.
 _USUAL_DIVISORS = (255.0, 256.0, 100.0, 128.0)
 
@@ -136,3 +143,70 @@ def update_ratio(fit: FitTrace) -> float | None:
     ratios = update_ratios(fit)
     finite = ratios[np.isfinite(ratios)]
     return float(np.median(finite)) if finite.size else None
+
+
+def heavy_tailed_columns(inputs: ArrayFacts) -> int | None:
+    """Number of columns without negative values in which a few rows are far larger than the rest; None without columns.
+
+    The deviation exceeds one and a half times the mean, where an exponential distribution has them equal, and the
+    largest value lies beyond 100, so that neither counts of a few events nor 0/1 columns are meant.
+    """
+    if not inputs.column_std or holds_bytes(inputs):
+        return None
+    columns_ = zip(inputs.column_min, inputs.column_max, inputs.column_mean, inputs.column_std, strict=True)
+    return sum(1 for low, high, mean, std in columns_ if low >= 0 and high > 100 and std > 1.5 * mean)
+
+
+def category_columns(fit: FitTrace) -> tuple[int, ...]:
+    """Columns of the first input that hold codes of categories: few whole numbers without gaps, counted from 0 or 1."""
+    low, high = _CATEGORIES
+    found = []
+    for index, column in _whole_columns(fit):
+        values = np.unique(column)
+        gapless = values[0] in (0, 1) and values[-1] - values[0] + 1 == len(values)
+        if low <= len(values) <= high and gapless and len(column) >= 5 * len(values):
+            found.append(index)
+    return tuple(found)
+
+
+def identifier_columns(fit: FitTrace) -> tuple[int, ...]:
+    """Columns of the first input that number the rows: whole numbers from 0 or 1 that hardly repeat, with few gaps."""
+    found = []
+    for index, column in _whole_columns(fit):
+        values = np.unique(column)
+        span = values[-1] - values[0] + 1
+        share = len(values) / len(column)
+        if len(column) >= 50 and values[0] in (0, 1) and min(share, len(values) / span) > _IDENTIFIER_SHARE:
+            found.append(index)
+    return tuple(found)
+
+
+def _whole_columns(fit: FitTrace) -> list[tuple[int, np.ndarray]]:
+    """The columns of a table that hold whole numbers only, as far as the sample shows."""
+    if fit.sample is None or not fit.sample.inputs or len(fit.data.inputs) != 1 or holds_bytes(fit.data.inputs[0]):
+        return []
+    table = np.asarray(fit.sample.inputs[0])
+    if table.ndim != 2 or not 2 <= table.shape[1] <= _TABLE_COLUMNS or not len(table):
+        return []
+    table = table.astype(float)
+    return [
+        (index, table[:, index])
+        for index in range(table.shape[1])
+        if np.isfinite(table[:, index]).all() and (table[:, index] == np.floor(table[:, index])).all()
+    ]
+
+
+def class_weights(labels: ArrayFacts) -> dict[int, float] | None:
+    """Weights that give every class the same say, by class id counted from 0; None unless labels are such ids."""
+    shares = class_shares(labels)
+    counted = labels.unique is not None and labels.unique == tuple(range(len(labels.unique)))
+    if not shares or min(shares) <= 0 or not (is_one_hot(labels) or counted):
+        return None
+    return {index: round(1 / (len(shares) * share), 3) for index, share in enumerate(shares)}
+
+
+def picture_size(inputs: ArrayFacts) -> tuple[int, int] | None:
+    """Height and width of pictures with channels last, None for other inputs."""
+    if len(inputs.shape) != 4 or not inputs.shape[1] or not inputs.shape[2]:
+        return None
+    return int(inputs.shape[1]), int(inputs.shape[2])

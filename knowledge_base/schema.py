@@ -33,6 +33,9 @@ EDIT_PARAMETERS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "scale-targets": ((), ("method",)),
     "encode-labels": (("to",), ("classes", "multiplier")),
     "clean-data": (("method",), ()),
+    "encode-inputs": ((), ("one_hot", "drop")),
+    "match-scaling": ((), ()),
+    "add-comment": (("text",), ()),
 }
 
 #: Edits that change one layer, so a rule has to say which.

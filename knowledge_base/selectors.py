@@ -64,6 +64,18 @@ def _last_recurrent(model: ModelFacts, fault: Fault) -> tuple[int, ...]:
     return tuple(layer.index for layer in model.layers if layer.class_name in RECURRENT_LAYERS)[-1:]
 
 
+def _size(layer: LayerFacts, name: str) -> int:
+    """The largest entry of a kernel size or stride of a convolution, 0 for other layers."""
+    value = layer.config.get(name) if "Conv" in layer.class_name else None
+    return max(value) if isinstance(value, list | tuple) and value else value if isinstance(value, int) else 0
+
+
+def _last_pooling(model: ModelFacts, fault: Fault) -> tuple[int, ...]:
+    del fault
+    pooling = [item for item in model.layers if "Pool" in item.class_name and not item.class_name.startswith("Global")]
+    return tuple(layer.index for layer in pooling[-1:])
+
+
 def _where(wanted: Callable[[LayerFacts], bool]) -> Callable[[ModelFacts, Fault], tuple[int, ...]]:
     def select(model: ModelFacts, fault: Fault) -> tuple[int, ...]:
         del fault
@@ -82,6 +94,9 @@ _SELECTORS: Mapping[str, Callable[[ModelFacts, Fault], tuple[int, ...]]] = {
     "relu-hidden": lambda model, fault: _hidden(model, lambda activation: activation == "relu"),
     "last-recurrent": _last_recurrent,
     "dropout": _where(lambda layer: layer.class_name in DROPOUT_LAYERS),
+    "strided": _where(lambda layer: _size(layer, "strides") > 1),
+    "large-kernels": _where(lambda layer: _size(layer, "kernel_size") > 3),
+    "last-pooling": _last_pooling,
     "weighted": lambda model, fault: tuple(layer.index for layer in weighted_layers(model)),
     "frozen": _where(lambda layer: layer.parameters > 0 and not layer.trainable),
 }

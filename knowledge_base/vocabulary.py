@@ -10,14 +10,6 @@ from ..diagnose.facts import FAULT_KINDS
 #: What the case file may call a fault: every kind that a diagnosis can name, and "none" for a change without effect.
 CASE_KINDS = frozenset({*FAULT_KINDS, "none"})
 
-#: Fault kinds that no rule answers, and why: no change of the source can mend them, or only the author can say which.
-KINDS_WITHOUT_RULE: dict[str, str] = {
-    "feature_encoding": "which columns are categories, identifiers or quantities is known to the author only",
-    "input_size": "the right size depends on where the pictures or sequences come from, which is outside of the model",
-    "training_data": "no edit makes data; labels of one class, too few rows or unlearnable targets have to be replaced",
-    "evaluation": "the fault lies outside of training, so no trial could prove a change",
-}
-
 #: Which layers an edit aims at, by the word a rule uses.
 LAYER_SELECTORS: dict[str, str] = {
     "fault": "the layer that the fault names",
@@ -29,6 +21,9 @@ LAYER_SELECTORS: dict[str, str] = {
     "relu-hidden": "every hidden layer with relu",
     "last-recurrent": "the last recurrent layer",
     "dropout": "every dropout layer",
+    "strided": "every convolution that moves its kernel by more than one",
+    "large-kernels": "every convolution whose kernel is larger than 3",
+    "last-pooling": "the last pooling layer that shrinks a map step by step",
     "weighted": "every layer with a kernel",
     "frozen": "every layer with weights that is not trainable",
 }

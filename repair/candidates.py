@@ -30,7 +30,7 @@ FAMILIES = (
     frozenset({"output_activation", "output_units", "loss", "label_encoding"}),
     frozenset({"learning_rate", "optimizer"}),
     frozenset({"epochs", "batch_size"}),
-    frozenset({"input_scaling", "missing_batchnorm"}),
+    frozenset({"input_scaling", "missing_batchnorm", "feature_encoding"}),
 )
 
 _ORDER = (Applicability.SAFE, Applicability.REVIEW, Applicability.DISPLAY_ONLY)
@@ -314,7 +314,12 @@ def _repeats_itself(hypothesis: _Hypothesis) -> bool:
 
 
 #: Different edits that set the same thing.
-_SETS = {"set-optimizer": "step size", "set-learning-rate": "step size"}
+_SETS = {
+    "set-optimizer": "step size",
+    "set-learning-rate": "step size",
+    "scale-inputs": "scale of the inputs",
+    "encode-inputs": "scale of the inputs",
+}
 
 
 def _same_request(left: EditRequest, right: EditRequest) -> bool:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import libcst as cst
 
 from .base import Draft
+from .errors import EditNotApplicable
 from .signatures import ACTIVATION_LAYERS
 from .sources import SourceFile
 from .spelling import insert_after, quote_of, spell
@@ -179,6 +180,18 @@ def spell_numpy(draft: Draft, file: SourceFile, at: cst.CSTNode) -> str:
     alias = "np" if not _taken(file, "np") else "numpy"
     add_import(draft, file, at, "import numpy as np" if alias == "np" else "import numpy")
     return alias
+
+
+def spell_object(draft: Draft, file: SourceFile, at: cst.CSTNode, origin: str) -> str:
+    """The name of an object of another library in this file; imported by its own name if it is not yet."""
+    found = Imports(file, at).find(origin)
+    if found is not None:
+        return found
+    module, _, name = origin.rpartition(".")
+    if _taken(file, name):
+        raise EditNotApplicable(f"{file.path}: the name {name} already stands for something else")
+    add_import(draft, file, at, f"from {module} import {name}")
+    return name
 
 
 def _taken(file: SourceFile, name: str) -> bool:

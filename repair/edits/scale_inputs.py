@@ -1,4 +1,4 @@
-"""``scale-inputs``: standardized or divided arrays, or a Normalization or Rescaling layer in front of the model."""
+"""``scale-inputs``: standardized arrays or logarithms, divided ones, or a Normalization or Rescaling layer in front."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ from .spelling import insert_before, literal, quote_of, small_statement, spell
 from .structure import find_place
 
 _LAYER_NAME = "input_normalization"
+_METHODS = ("standardize", "log-standardize", "divide", "normalization-layer", "rescaling-layer")
 
 
 def _scale_inputs(draft: Draft) -> None:
@@ -28,8 +29,8 @@ def _scale_inputs(draft: Draft) -> None:
     if first.class_name == "Embedding":
         raise EditNotApplicable("the inputs are ids for an Embedding layer, which must not be scaled")
     method = draft.parameter("method")
-    if method == "standardize":
-        _standardize(draft)
+    if method in {"standardize", "log-standardize"}:
+        _standardize(draft, log=method == "log-standardize")
     elif method == "divide":
         _divide(draft)
     else:
@@ -46,7 +47,7 @@ def _first_layers(draft: Draft) -> list[LayerFacts]:
 # ------------------------------------------------------------------------------------------------------------ arrays
 
 
-def _standardize(draft: Draft) -> None:
+def _standardize(draft: Draft, *, log: bool) -> None:
     uses = _array_uses(draft)
     train = uses[0]
     assert train.x is not None
@@ -54,7 +55,9 @@ def _standardize(draft: Draft) -> None:
         raise AlreadySo(f"the inputs are already standardized at {train.file.place(train.x)}")
     scaler = Imports(train.file, train.call).find_exact("sklearn.preprocessing.StandardScaler")
     flat = len(_input_shape(draft)) == 2
-    transform_inputs(draft, uses, _with_scaler(train.file, scaler) if scaler and flat else _with_numpy(draft, train))
+    by_scaler = scaler is not None and flat and not log
+    transform = _with_scaler(train.file, str(scaler)) if by_scaler else _with_numpy(draft, train, log=log)
+    transform_inputs(draft, uses, transform)
 
 
 def _array_uses(draft: Draft) -> tuple[Use, ...]:
@@ -70,26 +73,34 @@ def _input_shape(draft: Draft) -> tuple[int | None, ...]:
     return draft.fit.data.inputs[0].shape if draft.fit.data.inputs else (None, None)
 
 
-def _with_numpy(draft: Draft, train: Use) -> Transform:
+def _with_numpy(draft: Draft, train: Use, *, log: bool) -> Transform:
+    """Mean 0 and deviation 1, of the logarithms where these are asked for (with the sign kept, if there are any)."""
     file = train.file
     np = spell_numpy(draft, file, train.call)
     mean, std = fresh_name(file, "x_mean"), fresh_name(file, "x_std")
     rank = len(_input_shape(draft))
     # One mean and deviation per feature: per column of a table, per channel or feature (last axis) otherwise.
     axis = "0" if rank <= 2 else f"({', '.join(map(str, range(rank - 1)))})"
+    signed = bool(draft.fit.data.inputs) and draft.fit.data.inputs[0].minimum < 0
+
+    def level(text: str) -> str:
+        if log and signed:
+            return f"{np}.sign({text}) * {np}.log1p({np}.abs({text}))"
+        return f"{np}.log1p({text})" if log else text
 
     def prepare(array: str) -> list[str]:
+        array = level(array)
         return [
             f"{mean}, {std} = {np}.mean({array}, axis={axis}), {np}.std({array}, axis={axis})",
             f"{std} = {np}.where({std} == 0, 1.0, {std})",
         ]
 
     def wrap(text: str) -> str:
-        if text.startswith("["):  # a list cannot be subtracted from; an array of it can
+        if text.startswith("[") and not log:  # a list cannot be subtracted from; an array of it can
             text = f"{np}.array({text})"
-        return f"({text} - {mean}) / {std}"
+        return f"({level(text)} - {mean}) / {std}"
 
-    return Transform(prepare, lambda name, _: f"{name} = ({name} - {mean}) / {std}", wrap)
+    return Transform(prepare, lambda name, _: f"{name} = ({level(name)} - {mean}) / {std}", wrap)
 
 
 def _with_scaler(file: SourceFile, scaler_class: str) -> Transform:
@@ -253,7 +264,7 @@ SCALE_INPUTS = Edit(
     "scale-inputs",
     "Scale the inputs the same way everywhere: training, validation, evaluation, prediction.",
     (
-        Parameter("method", (str,), choices=("standardize", "divide", "normalization-layer", "rescaling-layer")),
+        Parameter("method", (str,), choices=_METHODS),
         Parameter("divisor", (float, int), required=False),
     ),
     _scale_inputs,

@@ -30,7 +30,7 @@ from dlfix.diagnose.trace import (
 _LAYER_NAMES = (
     "Dense LSTM GRU SimpleRNN Conv1D Conv2D DepthwiseConv2D Embedding Dropout BatchNormalization LayerNormalization "
     "Flatten Activation ReLU LeakyReLU Softmax ELU PReLU MaxPooling2D GlobalAveragePooling1D GlobalAveragePooling2D "
-    "Normalization Rescaling Concatenate Add Reshape"
+    "Normalization Rescaling Concatenate Add Reshape Lambda"
 )
 LAYERS = tuple(_LAYER_NAMES.split())
 OPTIMIZERS = ["SGD", "Adam", "AdamW", "RMSprop", "Adagrad", "Adadelta", "Nadam", "Adamax", "Ftrl"]
@@ -231,6 +231,7 @@ def _layer(program: _Program, index: int, count: int, item: tuple[str, ast.Call,
     file, call, kind = item
     activation = _activation(call, kind)
     units = _value(_argument(call, "units", 0)) if kind in {"Dense", "LSTM", "GRU"} else None
+    sizes = {"kernel_size": _argument(call, "kernel_size", 1), "strides": _argument(call, "strides", 2)}
     return LayerFacts(
         index=index,
         name=f"{kind.lower()}_{index}",
@@ -240,4 +241,5 @@ def _layer(program: _Program, index: int, count: int, item: tuple[str, ast.Call,
         inbound=(index - 1,) if index else (),
         outbound=(index + 1,) if index + 1 < count else (),
         site=program.site(file, call),
+        config={name: _value(node) for name, node in sizes.items() if node is not None} if "Conv" in kind else {},
     )
