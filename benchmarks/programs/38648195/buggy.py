@@ -5,7 +5,7 @@ from keras.models import Sequential
 from sklearn.datasets import make_multilabel_classification
 from sklearn.model_selection import train_test_split
 
-n_samples = 8000
+n_samples = 5000
 n_features = 20
 n_classes = 3
 

@@ -13,19 +13,18 @@ batch_size = 20
 
 def draw_pictures(rng, n):
     labels = rng.integers(0, 2, size=n)
-    coarse = rng.integers(40, 200, size=(n, 8, 8, channels))
+    coarse = rng.integers(60, 140, size=(n, 8, 8, channels))
     pictures = np.kron(coarse, np.ones((1, 8, 8, 1))) + rng.normal(0, 12, size=(n, img_rows, img_cols, channels))
     for picture, label in zip(pictures, labels):
-        for _ in range(12):
+        for _ in range(25):
             row, col = rng.integers(2, 57, size=2)
-            tone = rng.choice([-90, 90])
-            as_cross = rng.random() < (0.9 if label else 0.1)
+            as_cross = rng.random() < (0.95 if label else 0.05)
             for i in range(5):
                 if as_cross:
-                    picture[row + i, [col + i, col + 4 - i]] += tone
+                    picture[row + i, [col + i, col + 4 - i]] += 80
                 else:
-                    picture[row + 2, col + i] += tone
-                    picture[row + i, col + 2] += tone
+                    picture[row + 2, col + i] += 80
+                    picture[row + i, col + 2] += 80
     return np.clip(pictures, 0, 255).astype('uint8'), labels
 
 
