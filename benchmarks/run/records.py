@@ -21,10 +21,13 @@ LIBRARIES = ("tensorflow", "keras", "scikit-learn", "numpy")
 _ROOT = Path(__file__).resolve().parents[2]
 #: What the outcome of each kind of run depends on, as folders and files of the repository.
 SOURCES: Mapping[str, tuple[str, ...]] = {
-    "diagnose": ("diagnose", "dlfix/pipeline.py", "dlfix/assemble.py"),
-    "suggest": ("diagnose", "knowledge_base", "repair", "dlfix/pipeline.py", "dlfix/assemble.py", "dlfix/proposals.py"),
-    "baseline": ("benchmarks/run/baselines",),
-    "random": ("benchmarks/run/random_repair.py", "benchmarks/run/baselines", "repair/edits", "repair/trials"),
+    "diagnose": ("diagnose", "dlfix/assemble.py", "dlfix/pipeline.py", "dlfix/settings.py"),
+    "suggest": (
+        *("diagnose", "knowledge_base", "repair"),
+        *("dlfix/assemble.py", "dlfix/pipeline.py", "dlfix/proposals.py", "dlfix/settings.py"),
+    ),
+    "baseline": ("benchmarks/run/baselines", "diagnose/deeplocalize.py"),
+    "random": ("benchmarks/run/random_repair.py", "knowledge_base", "repair"),
     "skill": (),
     "plain": (),
 }
@@ -36,11 +39,15 @@ def stamp(kind: str, program: str, **more: str) -> dict[str, str]:
 
 
 def source_digest(sources: Iterable[str], root: Path = _ROOT) -> str:
-    """Hash of all Python and YAML files below some folders."""
+    """Hash of all Python, YAML and JSON files below some folders."""
     digest = hashlib.sha256()
     for source in sources:
         path = root / source
-        files = [path] if path.is_file() else sorted({*path.rglob("*.py"), *path.rglob("*.yaml")})
+        files = (
+            [path]
+            if path.is_file()
+            else sorted(one for kind in ("py", "yaml", "json") for one in path.rglob(f"*.{kind}"))
+        )
         for file in files:
             digest.update(file.relative_to(root).as_posix().encode() + b"\0" + file.read_bytes() + b"\0")
     return digest.hexdigest()[:16]

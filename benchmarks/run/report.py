@@ -40,6 +40,10 @@ def as_markdown(document: Mapping[str, Any]) -> str:
         "",
         "## Detection and localization",
         "",
+        "Seconds are those of the whole command `dlfix diagnose`, its start included. With / without probe: one watched"
+        " run of the script against one plain run, all included that the probe does before and after training; the"
+        " cost per step is in [overhead](../overhead/results.md).",
+        "",
         *_detection(cases),
         "",
         "## Repair",
@@ -63,8 +67,10 @@ def as_markdown(document: Mapping[str, Any]) -> str:
 def _circumstances(document: Mapping[str, Any]) -> list[str]:
     versions = ", ".join(f"{name} {number}" for name, number in document["versions"].items())
     machine, seeds = document["machine"], document["seeds"]
+    loads = sorted(record["load"] for record in document["records"].values()) or [0.0]
     lines = [
-        f"{document['date']}, Python {document['python']}, {versions}; {machine['system']}, {machine['cores']} cores."
+        f"{document['date']}, Python {document['python']}, {versions}; {machine['system']}, {machine['cores']} cores;"
+        f" load average while it ran {loads[0]} to {loads[-1]}, median {loads[len(loads) // 2]}."
         f" Searches have a budget of {document['budget']}; patches are judged by {len(seeds)} trainings with seeds"
         f" {seeds[0]} to {seeds[-1]}, which no search uses. `python -m benchmarks.run --healthy` measures all of it"
         " again, and goes on where it was interrupted.",

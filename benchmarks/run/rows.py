@@ -117,7 +117,7 @@ def _case_row(case: Case, found: _Found) -> dict[str, Any]:
                 **_repair(buggy, published, better, found.skills(f"random {case.id}/{BUGGY}", random["files"] or {})),
                 "title": random["title"],
                 "verdict": random["verdict"],
-                "edits": random["edits"] if isinstance(random["edits"], int) else len(random["edits"]),
+                "edits": random["edits"],
                 "seconds": random["trial_seconds"],
                 "trials": random["tried"],
             }

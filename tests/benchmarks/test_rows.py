@@ -17,7 +17,7 @@ FAULTLESS = "50481178/buggy"
 
 
 def record(outcome, **stamp):
-    return {"stamp": {"program": "p", "tool": "t", "libraries": "l", **stamp}, "outcome": outcome}
+    return {"stamp": {"program": "p", "tool": "t", "libraries": "l", **stamp}, "load": 0.5, "outcome": outcome}
 
 
 def skills(*values):
@@ -150,3 +150,7 @@ def test_the_page_lists_what_was_missed(records):
 def test_the_page_says_when_records_are_old(records):
     assert "earlier state" not in page(records)
     assert "**1 of 11 runs are of an earlier state" in page(records, stale=[f"plain {BUGGY}"])
+
+
+def test_the_page_tells_where_it_was_measured(records):
+    assert "2026-01-01, Python 3.12, dlfix 0; Linux, 2 cores; load average while it ran 0.5 to 0.5" in page(records)
