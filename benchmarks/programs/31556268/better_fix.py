@@ -1,4 +1,4 @@
-"""XOR with a small network. After a thousand epochs all four outputs are still about 0.5."""
+"""XOR with a small network. After four hundred epochs all four outputs are still about 0.5."""
 
 import numpy as np
 from keras.layers import Activation, Dense, Input
@@ -17,7 +17,7 @@ model.add(Activation("sigmoid"))
 
 adam = Adam(learning_rate=0.05)
 model.compile(loss="binary_crossentropy", optimizer=adam, metrics=["accuracy"])
-model.fit(X, y, epochs=1000, batch_size=4, verbose=0)
+model.fit(X, y, epochs=400, batch_size=4, verbose=0)
 
 loss, accuracy = model.evaluate(X, y, verbose=0)
 print("loss %.4f, accuracy %.2f" % (loss, accuracy))

@@ -1,4 +1,4 @@
-"""XOR with a small network. After a thousand epochs all four outputs are still about 0.5."""
+"""XOR with a small network. After four hundred epochs all four outputs are still about 0.5."""
 
 import numpy as np
 from keras.layers import Activation, Dense, Input
@@ -15,7 +15,7 @@ model.add(Dense(1, kernel_initializer="glorot_uniform"))
 model.add(Activation("sigmoid"))
 
 model.compile(loss="mean_squared_error", optimizer="adam", metrics=["accuracy"])
-model.fit(X, y, epochs=10000, batch_size=4, verbose=0)
+model.fit(X, y, epochs=4000, batch_size=4, verbose=0)
 
 loss, accuracy = model.evaluate(X, y, verbose=0)
 print("loss %.4f, accuracy %.2f" % (loss, accuracy))

@@ -6,7 +6,7 @@ from tensorflow.keras.models import Sequential
 from tensorflow.keras.utils import to_categorical
 
 num_classes = 10
-batch_size = 40
+batch_size = 32
 epochs = 5
 
 rng = np.random.default_rng(10)
@@ -30,7 +30,7 @@ def make_pictures(count):
     return np.floor(pictures), labels
 
 
-x_train, y_train = make_pictures(1000)
+x_train, y_train = make_pictures(800)
 x_test, y_test = make_pictures(400)
 
 y_train = to_categorical(y_train, num_classes)
