@@ -1,14 +1,13 @@
 """Two kinds of small colour pictures, four convolutions: it hardly gets better than guessing."""
 import numpy as np
 from tensorflow import keras
-from tensorflow.keras.layers import (Activation, Conv2D, Dense, Dropout, Flatten, MaxPooling2D, RandomFlip,
-                                     RandomTranslation)
+from tensorflow.keras.layers import Activation, Conv2D, Dense, Dropout, Flatten, MaxPooling2D, RandomFlip
 from tensorflow.keras.models import Sequential
 
 img_rows, img_cols, channels = 64, 64, 3
 nb_classes = 2
 nb_epoch = 10
-batch_size = 20
+batch_size = 10
 
 
 def draw_pictures(rng, n):
@@ -39,17 +38,15 @@ Y_test = keras.utils.to_categorical(y_test, nb_classes)
 model = Sequential()
 model.add(keras.Input(shape=(img_rows, img_cols, channels)))
 model.add(RandomFlip('horizontal'))
-model.add(RandomTranslation(0.1, 0.1))
+model.add(Conv2D(16, (3, 3)))
+model.add(Activation('relu'))
+model.add(MaxPooling2D(pool_size=(2, 2)))
+model.add(Conv2D(32, (3, 3)))
+model.add(Activation('relu'))
 model.add(Conv2D(32, (3, 3)))
 model.add(Activation('relu'))
 model.add(MaxPooling2D(pool_size=(2, 2)))
-model.add(Conv2D(20, (3, 3)))
-model.add(Activation('relu'))
-model.add(MaxPooling2D(pool_size=(2, 2)))
-model.add(Conv2D(20, (3, 3)))
-model.add(Activation('relu'))
-model.add(MaxPooling2D(pool_size=(2, 2)))
-model.add(Conv2D(20, (3, 3)))
+model.add(Conv2D(32, (3, 3)))
 model.add(Activation('relu'))
 model.add(MaxPooling2D(pool_size=(2, 2)))
 model.add(Flatten())
