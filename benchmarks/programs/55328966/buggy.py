@@ -15,7 +15,7 @@ def to_rows(images, labels, n, rng):
     rows = np.zeros((n, 785))
     for i, k in enumerate(rng.integers(0, len(images), size=n)):
         picture = np.zeros((28, 28))
-        top, left = rng.integers(0, 5, size=2)
+        top, left = rng.integers(1, 4, size=2)
         picture[top : top + 24, left : left + 24] = np.kron(images[k], np.ones((3, 3)))
         rows[i, 0] = labels[k]
         rows[i, 1:] = np.round(picture * 255 / 16).ravel()

@@ -8,8 +8,8 @@ from tensorflow.keras.layers import Activation, Conv2D, Dense, Dropout, Flatten,
 from tensorflow.keras.models import Sequential
 
 IMG_SIZE = 128
-PHOTOS_PER_CLASS = 500
-IMAGES_PER_CLASS = 2500
+PHOTOS_PER_CLASS = 400
+IMAGES_PER_CLASS = 2000
 EPOCHS = 15
 
 
