@@ -17,7 +17,7 @@ model.add(Activation('sigmoid'))
 
 sgd = SGD(learning_rate=0.1, momentum=0.9, nesterov=True)
 model.compile(loss='mean_squared_error', optimizer=sgd)
-model.fit(x, y, epochs=10000, batch_size=4, verbose=0)
+model.fit(x, y, epochs=3000, batch_size=4, verbose=0)
 
 print('loss:', model.evaluate(x, y, verbose=0))
 print(model.predict(x, verbose=0))

@@ -4,7 +4,7 @@ from tensorflow import keras
 from tensorflow.keras.layers import Activation, Dense
 
 LEARNING_RATE = 0.1
-EPOCHS = 1000
+EPOCHS = 500
 
 rng = np.random.default_rng(50)
 x = np.arange(0, 5, 0.1)

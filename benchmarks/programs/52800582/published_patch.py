@@ -3,7 +3,7 @@ import numpy as np
 from keras import Sequential
 from keras.layers import Activation, Dense, Input
 
-EPOCHS = 1000
+EPOCHS = 500
 ROUNDS = 5
 
 
