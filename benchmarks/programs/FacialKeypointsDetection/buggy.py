@@ -5,19 +5,18 @@ from keras.models import Sequential
 from keras.optimizers import Adam
 from scipy.ndimage import gaussian_filter
 
-N_PICTURES = 800
+N_PICTURES = 500
 SIZE = 96
 N_KEYPOINTS = 15
 
 
 def load():
     rng = np.random.default_rng(96)
-    pictures = gaussian_filter(rng.normal(size=(N_PICTURES, SIZE, SIZE)), sigma=(0, 5, 5))
-    pictures -= pictures.min()
-    pictures *= 255 / pictures.max()
+    pictures = gaussian_filter(rng.normal(size=(N_PICTURES, SIZE, SIZE)), sigma=(0, 6, 6))
+    pictures = np.clip(128 + 64 * pictures / pictures.std(), 0, 255).astype('uint8')
     X = (pictures.reshape(N_PICTURES, -1) / 255).astype('float32')
 
-    weights = gaussian_filter(rng.normal(size=(2 * N_KEYPOINTS, SIZE, SIZE)), sigma=(0, 5, 5))
+    weights = gaussian_filter(rng.normal(size=(2 * N_KEYPOINTS, SIZE, SIZE)), sigma=(0, 6, 6))
     points = (X - X.mean(axis=0)) @ weights.reshape(2 * N_KEYPOINTS, -1).T
     points = 48 + 46 * points / np.abs(points).max(axis=0)
     y = ((points - 48) / 48).astype('float32')
