@@ -120,11 +120,15 @@ def steps_per_epoch(fit: FitTrace) -> int | None:
 
 
 def updates_made(fit: FitTrace) -> int | None:
-    """Number of training steps that were made."""
-    if len(fit.statistics.loss_steps):
-        return int(fit.statistics.loss_steps[-1]) + 1
+    """Number of training steps that were made.
+
+    The last sampled loss may lie well before the end, so epochs that were finished count as well.
+    """
+    sampled = int(fit.statistics.loss_steps[-1]) + 1 if len(fit.statistics.loss_steps) else None
     per_epoch = steps_per_epoch(fit)
-    return None if per_epoch is None else per_epoch * len(fit.epoch_metrics.get("loss", ()))
+    counted = None if per_epoch is None else per_epoch * len(fit.epoch_metrics.get("loss", ()))
+    known = [number for number in (sampled, counted) if number is not None]
+    return max(known) if known else None
 
 
 def update_ratios(fit: FitTrace) -> np.ndarray:
