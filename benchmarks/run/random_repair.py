@@ -77,9 +77,10 @@ class RandomRepair:
 
 
 def random_repair(script: Path, seconds: float, seed: int, jobs: int) -> RandomRepair:
-    """Search for a patch of ``script`` at random.
+    """Search for a patch of a copy of ``script`` at random.
 
     Args:
+        script: It imports no modules of its own.
         seconds: Wall-clock time for everything, as the budget of ``dlfix suggest``.
         seed: Decides what is drawn, and is the first seed of the trials.
         jobs: Trials at the same time.
