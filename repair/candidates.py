@@ -221,8 +221,8 @@ class _Workshop:
 
 def corresponding_layers(before: ModelFacts, after: ModelFacts) -> dict[int, int]:
     """For the layers of a patched model, which of the unpatched one they are; without those that were added."""
-    classes = [[layer.class_name for layer in model.layers] for model in (before, after)]
-    blocks = SequenceMatcher(None, *classes, autojunk=False).get_matching_blocks()
+    own, patched = ([layer.class_name for layer in model.layers] for model in (before, after))
+    blocks = SequenceMatcher(None, own, patched, autojunk=False).get_matching_blocks()
     return {block.b + step: block.a + step for block in blocks for step in range(block.size)}
 
 
