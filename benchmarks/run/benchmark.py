@@ -13,7 +13,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from . import dlfix_tool, plain
+from . import dlfix_tool
+from .plain import PlainRuns
 from .programs import BENCHMARKS, BETTER, BUGGY, PUBLISHED, Program, case_programs, healthy_programs, script_of, variant
 from .records import Records, stamp, text_digest, versions
 from .report import as_markdown
@@ -63,8 +64,9 @@ class Benchmark:
         for program in cases:
             self._adopt_references(program)
         if "dlfix" in plan.tools:
-            for program in programs:
-                self._diagnose(program)
+            with PlainRuns() as plain:
+                for program in programs:
+                    self._diagnose(program, plain)
         for tool in (tool for tool in BASELINES if tool in plan.tools):
             for program in programs:
                 self._baseline(tool, program)
@@ -107,7 +109,7 @@ class Benchmark:
 
     # -- detection and localization ------------------------------------------------------------------------------
 
-    def _diagnose(self, program: Program) -> None:
+    def _diagnose(self, program: Program, plain: PlainRuns) -> None:
         self._once(
             f"dlfix diagnose {program.name}",
             stamp("diagnose", program.digest()),
