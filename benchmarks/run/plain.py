@@ -47,5 +47,4 @@ class PlainRuns:
                 working_directory=str(home),
             )
             outcome = self._executor.run(job)
-        started = outcome.start_seconds or 0.0
-        return {"state": outcome.state.value, "seconds": round(outcome.seconds - started, 2), "reason": outcome.reason}
+        return {"state": outcome.state.value, "seconds": round(outcome.seconds, 2), "reason": outcome.reason}
