@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from pathlib import Path
 
 from dlfix.durations import parse_duration
@@ -40,6 +41,8 @@ def main() -> None:
     if not arguments.report:
         benchmark.run()
     benchmark.write_report()
+    if benchmark.failures:
+        sys.exit(f"{benchmark.failures} runs failed and are not in the results")
 
 
 if __name__ == "__main__":

@@ -16,7 +16,7 @@ from typing import Any
 from . import dlfix_tool
 from .plain import PlainRuns
 from .programs import BENCHMARKS, BETTER, BUGGY, PUBLISHED, Program, case_programs, healthy_programs, script_of, variant
-from .records import Records, stamp, text_digest, versions
+from .records import SOURCES, Records, stamp, text_digest, versions
 from .report import as_markdown
 from .rows import derive
 
@@ -80,8 +80,6 @@ class Benchmark:
         """Write what follows from the records to results.json, and results.md."""
         document = self.records.update(self._complete)
         (self.output / "results.md").write_text(as_markdown(document), encoding="utf-8")
-        if self.failures:
-            print(f"{self.failures} runs failed and are not in the results", flush=True)
 
     def _complete(self, document: dict[str, Any]) -> None:
         records = document.pop("records")
@@ -93,19 +91,9 @@ class Benchmark:
             "budget": self.plan.budget,
             "seeds": list(self.plan.seeds),
         }
-        document["stale"] = [key for key, record in records.items() if self._is_stale(key, record["stamp"])]
+        document["stale"] = _stale(records)
         document["rows"] = derive(records, self.plan.budget, self.plan.seeds)
         document["records"] = records
-
-    def _is_stale(self, key: str, made_from: Mapping[str, str]) -> bool:
-        """Whether program, tool or libraries are no longer those of the record."""
-        tool, *others, name = key.split(" ")
-        kind = others[0] if tool == "dlfix" else "baseline" if tool in BASELINES else tool
-        script = script_of(name)
-        if script is None:
-            return True
-        now = stamp(kind, hashlib.sha256(script.read_bytes()).hexdigest())
-        return any(made_from[part] != now[part] for part in now)
 
     # -- detection and localization ------------------------------------------------------------------------------
 
@@ -237,9 +225,24 @@ class Benchmark:
             print(f"{began:%H:%M:%S} {key}: FAILED\n{traceback.format_exc()}", flush=True)
             return None
         self.records.put(key, made_from, outcome)
+        self.write_report()
         seconds = (datetime.now() - began).total_seconds()
         print(f"{began:%H:%M:%S} {key}: {say(outcome)} [{seconds:.1f} s]", flush=True)
         return outcome
+
+
+def _stale(records: Mapping[str, Mapping[str, Any]]) -> list[str]:
+    """Keys of the records whose program, tool or libraries are no longer what they were."""
+    now = {kind: stamp(kind, "") for kind in SOURCES}
+    found = []
+    for key, record in records.items():
+        tool, *others, name = key.split(" ")
+        kind = others[0] if tool == "dlfix" else "baseline" if tool in BASELINES else tool
+        script = script_of(name)
+        digest = None if script is None else hashlib.sha256(script.read_bytes()).hexdigest()
+        if any(record["stamp"][part] != value for part, value in {**now[kind], "program": digest}.items()):
+            found.append(key)
+    return found
 
 
 def _said(found: Mapping[str, Any]) -> str:
