@@ -55,7 +55,12 @@ EVIDENCE: Mapping[str, Evidence] = {
         {"out-of-range-labels": 0.9, "scaled-class-labels": 0.97, "mismatched-loss": 0.6},
         {**_FAILED, "negative-loss": 0.4},
     ),
-    "layers": Evidence({"mismatched-output-shape": 0.95}, _FAILED),
+    "layers": Evidence({"mismatched-output-shape": 0.95, "collapsed-feature-maps": 0.35}, _FAILED),
+    "evaluation": Evidence({"mismatched-validation-inputs": 0.9}),
+    "strides": Evidence({"collapsed-feature-maps": 0.65}, _STUCK),
+    "kernel_size": Evidence({"collapsed-feature-maps": 0.4}, _STUCK),
+    "input_size": Evidence({"collapsed-feature-maps": 0.25}),
+    "feature_encoding": Evidence({"heavy-tailed-inputs": 0.4, "coded-categories": 0.3}, {"below-reference": 0.15}),
     "training_data": Evidence(
         {"single-class-labels": 0.97, "imbalanced-classes": 0.4, "unlearnable-labels": 0.6}, {"trivial-skill": 0.1}
     ),
@@ -129,6 +134,11 @@ HYPERPARAMETERS: Mapping[str, str] = {
     "target_scaling": "targets",
     "label_encoding": "targets",
     "training_data": "targets",
+    "feature_encoding": "inputs",
+    "input_size": "inputs",
+    "evaluation": "fit.validation_data",
+    "strides": "strides",
+    "kernel_size": "kernel_size",
     "shuffle": "fit.shuffle",
     "learning_rate": "optimizer.learning_rate",
     "optimizer": "optimizer",
@@ -151,6 +161,11 @@ _SAYINGS: Mapping[str, str] = {
     "loss": "The loss does not suit the labels.",
     "label_encoding": "The labels are encoded in a way that loss and output do not understand.",
     "layers": "The output has another shape than the labels; a Flatten or a pooling layer is probably missing.",
+    "evaluation": "The inputs that the model is judged on are not scaled like those that it learns from.",
+    "strides": "The convolutions skip most of the picture.",
+    "kernel_size": "The kernels are large for the maps that they work on.",
+    "input_size": "The pictures are small for so many steps that shrink them.",
+    "feature_encoding": "Some input columns hold numbers that do not mean amounts on one scale.",
     "training_data": "The training data does not let the model learn what is wanted.",
     "shuffle": "The rows are ordered by class.",
     "input_scaling": "The inputs are not scaled.",
@@ -224,6 +239,8 @@ def say(kind: str, subject: Subject, symptoms: Sequence[Symptom]) -> str:
         optimizer = subject.fit.compile.optimizer
         rate = "" if optimizer.learning_rate is None else f" ({optimizer.learning_rate:g})"
         first = f"The learning rate of {optimizer.class_name}{rate} is {learning_rate_direction(symptoms)}."
+    elif kind == "layers" and symptoms[0].check == "collapsed-feature-maps":
+        first = "The maps are shrunk once too often."
     else:
         first = _SAYINGS[kind]
     return f"{first} {symptoms[0].text}"
@@ -234,6 +251,8 @@ def place(kind: str, subject: Subject, main: Symptom) -> tuple[LayerReference | 
     fit, head = subject.fit, subject.head
     if kind == "output_activation" and head is not None:
         return subject.reference_to(head.layer), _span(head.activation_layer) or _span(head.layer)
+    if main.check == "collapsed-feature-maps":
+        return main.layer, _span(_layer(subject, main.layer))
     if kind in ("output_units", "layers") and head is not None:
         return subject.reference_to(head.layer), _span(head.layer)
     if kind in LAYER_KINDS or (kind == "frozen_weights" and main.layer is not None):

@@ -22,7 +22,7 @@ from .hypotheses import (
     weigh,
 )
 from .measures import holds_bytes, update_ratio
-from .structure import RECURRENT_LAYERS, effective_activation, has_any, hidden_linear_maps
+from .structure import RECURRENT_LAYERS, convolution_size, effective_activation, has_any, hidden_linear_maps
 from .suggested_values import (
     USUAL_RATES,
     suggested_batch_size,
@@ -155,12 +155,24 @@ def _plausible(kind: str, subject: Subject, symptoms: Sequence[Symptom]) -> bool
         return primary != {"dying-relu"} or (not main.details.get("is_output") and _steps_may_kill(subject))
     if kind == "label_encoding" and main.check == "mismatched-loss":
         return bool(main.details.get("other_encoding"))  # the other loss and the other encoding both mend it
+    if main.check == "collapsed-feature-maps":
+        return _may_collapse(kind, subject)
     if kind == "epochs":
         return subject.fit.state != "stopped"  # cut short by us, not by the user
     if kind == "optimizer":
         config = subject.fit.compile.optimizer.config
         return not any(config.get(name) for name in ("clipnorm", "clipvalue", "global_clipnorm"))
     return True
+
+
+def _may_collapse(kind: str, subject: Subject) -> bool:
+    """Whether a setting of this kind is there that can have shrunk the maps."""
+    layers = subject.fit.model.layers
+    if kind == "strides":
+        return any(convolution_size(layer, "strides") > 1 for layer in layers)
+    if kind == "kernel_size":
+        return any(convolution_size(layer, "kernel_size") > 3 for layer in layers)
+    return kind != "layers" or any("Pool" in layer.class_name for layer in layers)
 
 
 def _has_saturating_layers(subject: Subject) -> bool:

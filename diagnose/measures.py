@@ -7,10 +7,13 @@ import math
 import numpy as np
 
 from .structure import EMBEDDING_LAYERS, NORMALIZATION_LAYERS, first_layers
+from .task import looks_ordered
 from .trace import ArrayFacts, FitTrace
 
 #: Numbers of distinct codes that read as categories: fewer are flags, more are amounts.
 _CATEGORIES = (3, 30)
+#: A table with more such columns is rather one of counts, ratings or grey levels.
+_MOST_CATEGORY_COLUMNS = 20
 #: Wider tables hold pixels, words or measurements and are not looked at for codes.
 _TABLE_COLUMNS = 200
 #: A column of whole numbers whose values hardly repeat and leave few gaps numbers its rows.
@@ -162,15 +165,23 @@ def heavy_tailed_columns(inputs: ArrayFacts) -> int | None:
 
 
 def category_columns(fit: FitTrace) -> tuple[int, ...]:
-    """Columns of the first input that hold codes of categories: few whole numbers without gaps, counted from 0 or 1."""
+    """Columns of the first input that hold codes of categories: few whole numbers without gaps, counted from 0 or 1.
+
+    Numbers whose frequencies form a hill are counts or grades, in which 2 lies between 1 and 3.
+    """
     low, high = _CATEGORIES
     found = []
     for index, column in _whole_columns(fit):
-        values = np.unique(column)
+        values, counts = np.unique(column, return_counts=True)
         gapless = values[0] in (0, 1) and values[-1] - values[0] + 1 == len(values)
-        if low <= len(values) <= high and gapless and len(column) >= 5 * len(values):
+        if (
+            low <= len(values) <= high
+            and gapless
+            and len(column) >= 5 * len(values)
+            and not looks_ordered(counts.tolist())
+        ):
             found.append(index)
-    return tuple(found)
+    return tuple(found) if len(found) <= _MOST_CATEGORY_COLUMNS else ()
 
 
 def identifier_columns(fit: FitTrace) -> tuple[int, ...]:

@@ -217,3 +217,11 @@ def hidden_linear_maps(model: ModelFacts) -> tuple[LayerFacts, ...]:
     return tuple(
         layer for layer in model.layers if layer.class_name in LINEAR_MAP_LAYERS and layer.index not in outputs
     )
+
+
+def convolution_size(layer: LayerFacts, name: str) -> int:
+    """The largest entry of ``kernel_size`` or ``strides`` of a convolution, 0 for other layers."""
+    value = layer.config.get(name) if "Conv" in layer.class_name else None
+    if isinstance(value, list | tuple):
+        return max(value, default=0)
+    return value if isinstance(value, int) else 0

@@ -216,14 +216,14 @@ def _class_belief(count: int, low: float, coverage: float, repetition: float, co
         belief = 0.6 if count <= 5 else 0.52 if count <= FEW_CLASSES else 0.12
     if repetition < ROWS_PER_CLASS and count > FEW_CLASSES:
         belief -= 0.3
-    if _looks_ordered(counts):
+    if looks_ordered(counts):
         belief -= 0.3 if starts_like_ids else 0.1  # a late start has spoken against ids already
     elif count > FEW_CLASSES and _evenness(counts) > 0.95:
         belief += 0.2
     return min(max(belief, 0.02), 0.95)
 
 
-def _looks_ordered(counts: Sequence[int]) -> bool:
+def looks_ordered(counts: Sequence[int]) -> bool:
     """Whether the counts along the values form a smooth hill, as amounts do; the order of class ids means nothing.
 
     Turning-point test (Bienaymé 1874): in exchangeable counts 2/3 of the inner points are peaks or pits, with variance
@@ -254,7 +254,7 @@ def _reals(target: ArrayFacts, unique: tuple[float, ...]) -> Task:
         scale = 1 / step
         text += f", whole multiples of 1/{_number(round(scale, 3))}."
         belief = 0.9 if _near(scale, (255.0, 256.0)) else 0.75 if count <= FEW_CLASSES else 0.55
-        if _looks_ordered(target.counts):
+        if looks_ordered(target.counts):
             belief -= 0.3
         if belief >= 0.5:
             return Task("multiclass", count, "scaled_integer", belief, text)

@@ -8,6 +8,7 @@ from ..diagnose.findings import Fault
 from ..diagnose.structure import (
     DROPOUT_LAYERS,
     RECURRENT_LAYERS,
+    convolution_size,
     effective_activation,
     first_layers,
     hidden_linear_maps,
@@ -64,12 +65,6 @@ def _last_recurrent(model: ModelFacts, fault: Fault) -> tuple[int, ...]:
     return tuple(layer.index for layer in model.layers if layer.class_name in RECURRENT_LAYERS)[-1:]
 
 
-def _size(layer: LayerFacts, name: str) -> int:
-    """The largest entry of a kernel size or stride of a convolution, 0 for other layers."""
-    value = layer.config.get(name) if "Conv" in layer.class_name else None
-    return max(value) if isinstance(value, list | tuple) and value else value if isinstance(value, int) else 0
-
-
 def _last_pooling(model: ModelFacts, fault: Fault) -> tuple[int, ...]:
     del fault
     pooling = [item for item in model.layers if "Pool" in item.class_name and not item.class_name.startswith("Global")]
@@ -94,8 +89,8 @@ _SELECTORS: Mapping[str, Callable[[ModelFacts, Fault], tuple[int, ...]]] = {
     "relu-hidden": lambda model, fault: _hidden(model, lambda activation: activation == "relu"),
     "last-recurrent": _last_recurrent,
     "dropout": _where(lambda layer: layer.class_name in DROPOUT_LAYERS),
-    "strided": _where(lambda layer: _size(layer, "strides") > 1),
-    "large-kernels": _where(lambda layer: _size(layer, "kernel_size") > 3),
+    "strided": _where(lambda layer: convolution_size(layer, "strides") > 1),
+    "large-kernels": _where(lambda layer: convolution_size(layer, "kernel_size") > 3),
     "last-pooling": _last_pooling,
     "weighted": lambda model, fault: tuple(layer.index for layer in weighted_layers(model)),
     "frozen": _where(lambda layer: layer.parameters > 0 and not layer.trainable),

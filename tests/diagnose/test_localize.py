@@ -13,7 +13,7 @@ from dlfix.diagnose.findings import Diagnosis
 from dlfix.diagnose.hypotheses import EVIDENCE
 from dlfix.diagnose.localize import EXPLAINS
 from dlfix.diagnose.trace import DataSample, FitTrace
-from traces import compiled, dense_layers, fit_trace, raised, site, span, statistics, trace, two_moons
+from traces import compiled, data, dense_layers, fit_trace, raised, site, span, statistics, trace, two_moons
 
 POOR = {
     "skill": 0.0,
@@ -249,3 +249,60 @@ def test_no_sample_still_gives_a_diagnosis() -> None:
     found = diagnose(trace(broken((16, "relu"), (1, "relu"), sample=None, evaluation={})))
     assert kinds(found)[0] == "output_activation"
     assert diagnose(trace(fit_trace(sample=DataSample((), ())))).verdict == "healthy"
+
+
+def shrinking(*sizes: int, class_names: tuple[str, ...], **config: Any) -> FitTrace:
+    """A poor run of a network whose maps shrink to a single pixel."""
+    pairs = zip(sizes, sizes[1:], class_names, strict=False)
+    layers = [
+        replace(
+            dense_layers((20, "relu"))[0],
+            index=index,
+            name=f"layer_{index}",
+            class_name=name,
+            input_shape=(None, before, before, 20),
+            output_shape=(None, after, after, 20),
+            inbound=(index - 1,) if index else (),
+            outbound=(index + 1,),
+            config=config if name == "Conv2D" else {},
+        )
+        for index, (before, after, name) in enumerate(pairs)
+    ]
+    last = replace(dense_layers((1, "sigmoid"), inputs=20)[0], index=len(layers), inbound=(len(layers) - 1,))
+    shape = tuple((20, "relu") for _ in layers)
+    fit = broken(*shape, (1, "sigmoid"))
+    return replace(fit, model=replace(fit.model, layers=(*layers, last), output_layers=(last.index,)))
+
+
+def test_collapsed_maps_name_only_what_can_have_shrunk_them() -> None:
+    by_strides = kinds(diagnose(trace(shrinking(64, 12, 1, class_names=("Conv2D", "Conv2D"), strides=[5, 5]))))
+    assert "strides" in by_strides
+    assert not {"kernel_size", "layers"} & set(by_strides)
+    fit = shrinking(64, 16, 1, class_names=("Conv2D", "MaxPooling2D"), kernel_size=[7, 7], strides=[1, 1])
+    found = diagnose(trace(fit))
+    assert {"kernel_size", "layers"} <= set(kinds(found))
+    assert "strides" not in kinds(found)
+    pooling = next(fault for fault in found.faults if fault.kind == "layers")
+    assert pooling.text.startswith("The maps are shrunk once too often.")
+    assert pooling.layer is not None
+    assert pooling.layer.index == 1
+
+
+def test_forgotten_scaling_of_validation_data_is_a_fault_of_evaluation() -> None:
+    x, y = two_moons()
+    fit = broken((16, "relu"), (1, "sigmoid"))
+    found = diagnose(trace(replace(fit, data=data(x, y, (x * 255, y)))))
+    assert "evaluation" in kinds(found)
+    assert "evaluation" not in kinds(diagnose(trace(replace(fit, data=data(x, y, (x, y))))))
+
+
+def test_codes_and_heavy_tails_are_faults_of_encoding_only_where_training_is_poor() -> None:
+    generator = np.random.default_rng(0)
+    x = np.column_stack([generator.integers(0, 5, 200), np.exp(generator.normal(3, 2, 200))])
+    y = x[:, 0] % 2
+    poor = broken((16, "relu"), (1, "sigmoid"), x=x, y=y)
+    found = diagnose(trace(poor))
+    assert "feature_encoding" in kinds(found)
+    facts = facts_for(trace(poor), found, found.faults[0])
+    assert (facts["inputs.category_columns"], facts["inputs.heavy_tails"]) == ((0,), 1)
+    assert diagnose(trace(fit_trace(x=x, y=y))).faults == ()

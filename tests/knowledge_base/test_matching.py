@@ -110,6 +110,20 @@ def test_select_and_ignore(knowledge: KnowledgeBase) -> None:
         match(knowledge, run, found, select=["sigmoid-for-binary-outputs"])
 
 
+def test_scaling_comes_before_encoding_in_a_table_of_amounts_and_codes(knowledge: KnowledgeBase) -> None:
+    generator = np.random.default_rng(0)
+    x = np.column_stack(
+        [generator.permutation(240), generator.integers(0, 4, 240), np.exp(generator.normal(4, 2, 240))]
+    )
+    run = trace(fit_trace(x=x, y=np.arange(240) % 2))
+    by_id = {found.rule.id: found for found in match(knowledge, run, diagnosis(fault("input_scaling")))}
+    assert list(by_id)[:2] == ["standardize-inputs", "normalization-layer-for-inputs"]
+    assert by_id["one-hot-category-columns"].edits[0].parameters == {"one_hot": (1,), "drop": (0,)}
+    assert {"log-scale-heavy-tailed-inputs", "drop-identifier-columns"} <= set(by_id)
+    plain = ids(match(knowledge, softmax_on_one_unit(), diagnosis(fault("input_scaling"), fault("feature_encoding"))))
+    assert not {"one-hot-category-columns", "log-scale-heavy-tailed-inputs", "drop-identifier-columns"} & set(plain)
+
+
 def test_a_broken_rule_is_disabled_and_named(knowledge: KnowledgeBase) -> None:
     broken = knowledge.by_id["sigmoid-for-binary-output"].model_copy(update={"edits": None, "id": "broken"})
     rules: tuple[Rule, ...] = (*knowledge.rules, broken)

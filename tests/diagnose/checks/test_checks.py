@@ -108,6 +108,27 @@ def scaled(y: np.ndarray, **options: Any) -> FitTrace:
     return on(y, (1, "linear"), "mean_squared_error", **options)
 
 
+def beside(column: np.ndarray) -> np.ndarray:
+    """A table of measurements with one more column."""
+    return np.column_stack([X, column])
+
+
+def judged_on(x: np.ndarray) -> FitTrace:
+    """A run whose validation inputs are these."""
+    return fit_trace(data=data(X, IDS % 2, (x, IDS % 2)), x=X, y=IDS % 2)
+
+
+def maps(*steps: tuple[int, int], units: int = 32) -> FitTrace:
+    """Convolutions that shrink square maps step by step, and a classifier behind them."""
+    shrinking = [
+        LayerFacts(
+            0, "conv", "Conv2D", "relu", units, (None, before, before, 3), (None, after, after, units), parameters=9
+        )
+        for before, after in steps
+    ]
+    return layered(*shrinking, other("Flatten", units), dense(3, "softmax", inputs=units))
+
+
 def nan_in(array: np.ndarray) -> np.ndarray:
     broken = array.astype(float).copy()
     broken[3] = np.nan
@@ -341,6 +362,45 @@ TABLE = [  # one row: id of the check, traces that show it, near misses that do 
             layered(other("BatchNormalization"), dense(16), dense(1, "sigmoid"), x=X * 200, y=IDS % 2),
             layered(other("Embedding"), dense(16), dense(1, "sigmoid"), x=np.round(X**2 * 200), y=IDS % 2),
             on(IDS % 2, (1, "sigmoid"), "binary_crossentropy", np.eye(200)[:120]),
+        ],
+    ),
+    (
+        "heavy-tailed-inputs",
+        [on(IDS % 2, (1, "sigmoid"), "binary_crossentropy", np.exp(3 * np.abs(X)) * 100)],
+        [
+            on(IDS % 2, (1, "sigmoid"), "binary_crossentropy", np.abs(X) * 500),
+            on(IDS % 2, (1, "sigmoid"), "binary_crossentropy", np.eye(200)[:120]),
+            layered(other("Normalization"), dense(16), dense(1, "sigmoid"), x=np.exp(3 * np.abs(X)) * 100, y=IDS % 2),
+        ],
+    ),
+    (
+        "coded-categories",
+        [on(IDS % 2, (1, "sigmoid"), "binary_crossentropy", beside(GENERATOR.permutation(IDS)))],
+        [
+            on(IDS % 2, (1, "sigmoid"), "binary_crossentropy", beside(IDS % 2)),  # a flag
+            on(IDS % 2, (1, "sigmoid"), "binary_crossentropy", beside(IDS * 10)),  # gaps
+            on(IDS % 2, (1, "sigmoid"), "binary_crossentropy", beside(GENERATOR.binomial(10, 0.5, 120) - 1)),  # a hill
+            on(IDS % 2, (1, "sigmoid"), "binary_crossentropy", GENERATOR.integers(0, 5, (120, 40))),  # counts
+        ],
+    ),
+    (
+        "mismatched-validation-inputs",
+        [judged_on(X * 255), judged_on(X / 100)],
+        [fit_trace(), judged_on(X * 3), judged_on(X * 0)],
+    ),
+    (
+        "collapsed-feature-maps",
+        [maps((64, 12), (12, 4), (4, 1)), maps((16, 1))],
+        [
+            maps((64, 12), (12, 4)),
+            maps((64, 12), (12, 1), units=512),
+            maps((8, 1)),
+            layered(
+                other("Conv2D", 8, output_shape=(None, 1, 1, 8)),
+                other("Conv2DTranspose", 8),
+                x=np.ones((60, 4)),
+                y=REAL[:60],
+            ),
         ],
     ),
     (

@@ -190,7 +190,7 @@ def fit_from_source(
         site = replace(layers[index].site, callers=spans)
         layers = (*layers[:index], replace(layers[index], site=site), *layers[index + 1 :])
     compiled = next(iter(program.named("compile")), None)
-    fitted = next(iter(program.named("fit")), None)
+    fitted = next((item for item in program.named("fit") if not _is_scalers(item[1])), None)
     models = program.named("Sequential", "Model")
     compile_site = program.site(*compiled[:2]) if compiled else None
     return FitTrace(
@@ -218,6 +218,11 @@ def fit_from_source(
         state="completed",
         seconds=0.0,
     )
+
+
+def _is_scalers(call: ast.Call) -> bool:
+    """``StandardScaler().fit(x)`` trains no model."""
+    return isinstance(call.func, ast.Attribute) and isinstance(call.func.value, ast.Call)
 
 
 def _caller(program: _Program, file: str, call_text: str) -> SourceSpan:
