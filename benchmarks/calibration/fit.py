@@ -86,14 +86,17 @@ def _fit_order(answers: Sequence[Row], strength: float) -> Order:
     for row in answers:
         sizes[row["case"]] += 1
     weights = [len(answers) / len(sizes) / sizes[row["case"]] for row in answers]
-    model = LogisticRegression(C=strength, max_iter=2000).fit(
-        features, [row["helped"] for row in answers], sample_weight=weights
-    )
+    helped = [row["helped"] for row in answers]
+    for _ in range(3):
+        model = LogisticRegression(C=strength, max_iter=2000).fit(features, helped, sample_weight=weights)
+        falling = [column for column in (0, 1) if model.coef_[0][column] < 0]
+        if not falling:
+            break
+        features[:, falling] = 0.0  # more trust in fault or rule must never mean less support
     weight = model.coef_[0]
     offsets = {rule: round(float(OFFSET_SCALE * weight[2 + place]), 4) for place, rule in enumerate(rules)}
     return Order(
         round(float(model.intercept_[0]), 4),
-        # More trust in fault or rule must never mean less support.
         round(max(float(weight[0]), 0.0), 4),
         round(max(float(weight[1]), 0.0), 4),
         offsets,

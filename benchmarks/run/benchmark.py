@@ -132,10 +132,11 @@ class Benchmark:
         for key, made_from, script in self._references(program):
             self._measure(key, made_from, script, None)
         if "dlfix" in plan.tools:
+            order = _order_without(program.case.id)
             found = self._once(
                 f"dlfix suggest {plan.budget} {program.name}",
-                stamp("suggest", program.digest()),
-                lambda: dlfix_tool.suggest(program.script, plan.budget, plan.seconds),
+                stamp("suggest", program.digest(), order=text_digest(order or {})),
+                lambda: dlfix_tool.suggest(program.script, plan.budget, plan.seconds, order),
                 _proposed,
             )
             first = next(iter((found or {}).get("suggestions", ())), None)
@@ -229,6 +230,13 @@ class Benchmark:
         seconds = (datetime.now() - began).total_seconds()
         print(f"{began:%H:%M:%S} {key}: {say(outcome)} [{seconds:.1f} s]", flush=True)
         return outcome
+
+
+def _order_without(case: str) -> dict[str, Any] | None:
+    """The order of rules that was fitted without this case, so that no case informs its own ranking."""
+    file = BENCHMARKS / "calibration" / "orders.json"
+    orders: dict[str, Any] = json.loads(file.read_text(encoding="utf-8")) if file.exists() else {}
+    return orders.get(case)
 
 
 def _stale(records: Mapping[str, Mapping[str, Any]]) -> list[str]:

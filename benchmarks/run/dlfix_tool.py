@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import signal
@@ -9,6 +10,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -27,9 +29,20 @@ def diagnose(script: Path) -> dict[str, Any]:
     return _run(script, ("diagnose",), _DIAGNOSE_SECONDS)
 
 
-def suggest(script: Path, budget: str, seconds: float) -> dict[str, Any]:
-    """Run ``dlfix suggest`` on a copy of ``script``; ``seconds`` is the budget as a number."""
-    return _run(script, ("suggest", "--budget", budget), seconds + _GRACE_SECONDS)
+def suggest(script: Path, budget: str, seconds: float, order: Mapping[str, Any] | None) -> dict[str, Any]:
+    """Run ``dlfix suggest`` on a copy of ``script``.
+
+    Args:
+        seconds: The budget as a number.
+        order: The order of rules to use, one that was fitted without this program; None for the shipped one.
+    """
+    command = ("suggest", "--budget", budget)
+    if order is None:
+        return _run(script, command, seconds + _GRACE_SECONDS)
+    with tempfile.NamedTemporaryFile("w", suffix=".json", encoding="utf-8") as file:
+        json.dump(order, file)
+        file.flush()
+        return _run(script, (*command, "--rule-order", file.name), seconds + _GRACE_SECONDS)
 
 
 def _run(script: Path, command: tuple[str, ...], limit: float) -> dict[str, Any]:
