@@ -2,7 +2,8 @@
 
 They say what the data allows. All work on a small sample within a few seconds, on features made comparable first
 (missing values filled in, columns standardised and cut at ten standard deviations), so that huge or mixed scales, which
-are a frequent fault of the network's inputs, do not lower the bar.
+are a frequent fault of the network's inputs, do not lower the bar. Pictures are also shown to the linear learner as
+pooled responses to random patches, since what tells them apart may be anywhere in them.
 """
 
 from __future__ import annotations
@@ -10,12 +11,13 @@ from __future__ import annotations
 import time
 import warnings
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
 from .findings import ReferenceScores, Task
+from .random_patches import RandomPatches, picture_input
 from .skill import Score, classes_of, combine, score
 from .task import array_facts, infer_task
 from .trace import DataSample
@@ -27,6 +29,7 @@ MAX_COLUMNS = 4096
 #: Wider inputs (images, sequences) are reduced to this many principal components, 95 % of the variance of most images.
 COMPONENTS = 64
 WIDE = 128
+ON_PATCHES = "linear on random patches"
 MAX_OUTPUTS = 64
 MAX_TOKENS = 500
 TREES = 50
@@ -46,6 +49,21 @@ class _Split:
     test_x: np.ndarray
     train_targets: tuple[np.ndarray, ...]
     test_targets: tuple[np.ndarray, ...]
+    train_pictures: np.ndarray | None = None
+    test_pictures: np.ndarray | None = None
+
+    def on_patches(self) -> _Split | None:
+        """The same rows with responses to random patches as features, None where there are no pictures to speak of."""
+        if self.train_pictures is None or self.test_pictures is None or len(self.train_pictures) < SMALL:
+            return None
+        bank = RandomPatches(self.train_pictures)
+        train, test = bank.of(self.train_pictures), bank.of(self.test_pictures)
+        features = _Features((train,), np.arange(len(train)), tokens=False)
+        return replace(
+            self,
+            train_x=features.of((train,), np.arange(len(train))),
+            test_x=features.of((test,), np.arange(len(test))),
+        )
 
 
 def reference_scores(
@@ -104,7 +122,7 @@ def _load_learners() -> None:
 def _scores(split: _Split, task: Task, started: float, seconds: float) -> ReferenceScores:
     tasks = [task, *(infer_task(array_facts("y", target)) for target in split.train_targets[1:])]
     found: dict[str, Score] = {}
-    for name in ("linear", "nearest neighbours", "randomized trees", "boosted trees"):
+    for name in ("linear", "nearest neighbours", ON_PATCHES, "randomized trees", "boosted trees"):
         if found and time.monotonic() - started > seconds:
             break
         result = _score_learner(name, split, tasks)
@@ -129,15 +147,28 @@ def _scores(split: _Split, task: Task, started: float, seconds: float) -> Refere
 
 
 def _score_learner(name: str, split: _Split, tasks: Sequence[Task]) -> Score | None:
-    scores = []
-    for task, train_y, test_y in zip(tasks, split.train_targets, split.test_targets, strict=True):
-        try:
-            scores.append(_score_output(name, split, task, train_y, test_y))
-        except (ValueError, TypeError, IndexError, MemoryError, np.linalg.LinAlgError):
-            return None
+    try:
+        if name == ON_PATCHES:
+            maps = any(_is_map(item, target) for item, target in zip(tasks, split.train_targets, strict=True))
+            on_patches = None if maps else split.on_patches()
+            if on_patches is None:
+                return None
+            name, split = "linear", on_patches
+        scores = [
+            _score_output(name, split, task, train_y, test_y)
+            for task, train_y, test_y in zip(tasks, split.train_targets, split.test_targets, strict=True)
+        ]
+    except (ValueError, TypeError, IndexError, MemoryError, np.linalg.LinAlgError):
+        return None
     if any(item is None for item in scores):
         return None
     return combine([item for item in scores if item is not None])
+
+
+def _is_map(task: Task, target: np.ndarray) -> bool:
+    """A value per place: pooled responses have lost the places."""
+    labels = task.kind in ("binary", "multiclass")
+    return target.ndim > 2 or (not labels and target.size > MAX_OUTPUTS * len(target))
 
 
 def _score_output(name: str, split: _Split, task: Task, train_y: np.ndarray, test_y: np.ndarray) -> Score | None:
@@ -265,12 +296,15 @@ def _split(sample: DataSample, tokens: bool) -> _Split | None:
     train_x = fit_features.of(sample.inputs, train)
     # With nothing held out both sides are one object, which asks for cross-validation.
     same = len(test) == 0
+    pictures = None if tokens or same else picture_input(sample.inputs)
     test_x = train_x if same else fit_features.of(test_inputs, test)
     return _Split(
         train_x,
         test_x,
         tuple(target[train] for target in targets),
         tuple(target[train] for target in targets) if same else tuple(np.asarray(part)[test] for part in test_targets),
+        None if pictures is None else np.asarray(sample.inputs[pictures])[train],
+        None if pictures is None else np.asarray(test_inputs[pictures])[test],
     )
 
 

@@ -6,8 +6,10 @@ import time
 
 import numpy as np
 import pytest
+from dlfix.diagnose import reference
 from dlfix.diagnose.findings import ReferenceScores
-from dlfix.diagnose.reference import reference_scores
+from dlfix.diagnose.random_patches import RandomPatches
+from dlfix.diagnose.reference import ON_PATCHES, reference_scores
 from dlfix.diagnose.task import array_facts, infer_task
 from dlfix.diagnose.trace import DataSample
 from sklearn import datasets
@@ -156,8 +158,11 @@ def test_tokens_are_counted() -> None:
         DataSample((np.zeros((50, 2)),), (np.ones(50),)),
         DataSample((np.array([["a"]] * 50),), (np.arange(50) % 2,)),
         DataSample((np.full((50, 2), np.nan),), (np.arange(50) % 2,)),
+        DataSample((np.full((80, 16, 16, 1), np.nan),), (np.arange(80) % 2,)),
+        DataSample((np.ones((80, 16, 16, 3), np.uint8),), (np.arange(80) % 2,)),
+        DataSample((np.full((80, 16, 16), np.inf),), (np.arange(80) % 2,)),
     ],
-    ids=["none", "empty", "three rows", "one class", "text", "all missing"],
+    ids=["none", "empty", "three rows", "one class", "text", "all missing", "no pixels", "blank", "infinite pixels"],
 )
 def test_what_cannot_be_learned_ends_nothing(sample: DataSample | None) -> None:
     y = sample.targets[0] if sample and sample.targets else np.arange(4)
@@ -170,3 +175,113 @@ def test_the_same_sample_gives_the_same_scores() -> None:
     task = infer_task(array_facts("y", y))
     first, second = (reference_scores(DataSample((x,), (y,)), task, seconds=120) for _ in range(2))
     assert (first.best, first.linear, first.best_name) == (second.best, second.linear, second.best_name)
+
+
+def marked_pictures(count: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    """Small slanted strokes anywhere before a background of blocks; the target is the share of those that rise."""
+    generator = np.random.default_rng(seed)
+    blocks = np.kron(generator.uniform(60, 140, (count, 5, 5)), np.ones((1, 6, 6)))
+    pictures = blocks + generator.normal(0, 8, blocks.shape)
+    share = generator.integers(0, 2, count) * 0.8 + 0.1
+    stroke = np.arange(5)
+    for picture, rising in zip(pictures, share, strict=True):
+        for _ in range(12):
+            top, left = generator.integers(0, 26, 2)
+            columns = left + (4 - stroke if generator.random() < rising else stroke)
+            picture[top + stroke, columns] += 60
+    return pictures, share
+
+
+@pytest.mark.parametrize("channel", [None, 1, 3], ids=["no channels", "channels first", "channels last"])
+def test_small_patterns_anywhere_in_pictures(channel: int | None) -> None:
+    pictures, share = marked_pictures(600, seed=0)
+    x = pictures if channel is None else np.expand_dims(pictures, channel)
+    labels = (share > 0.5).astype(int)
+    found = scores(x, labels)
+    assert found.best_name == ON_PATCHES
+    assert (found.best or 0) > 0.85
+    others = scores(x.reshape(len(x), -1), labels)  # what is left when it is no picture: linear, neighbours, trees
+    assert (others.best or 0) < 0.3
+
+
+def test_small_patterns_that_set_numbers() -> None:
+    pictures, share = marked_pictures(600, seed=1)
+    found = scores(pictures[..., np.newaxis], np.stack([share, 3 - 2 * share], axis=1))
+    assert found.best_name == ON_PATCHES
+    assert (found.best or 0) > 0.6
+
+
+def test_pictures_beside_a_validation_set_of_the_script() -> None:
+    pictures, share = marked_pictures(500, seed=2)
+    labels = np.eye(2)[(share > 0.5).astype(int)]
+    x = pictures[..., np.newaxis].astype(np.float32)
+    sample = DataSample((x[:400],), (labels[:400],), (x[400:],), (labels[400:],))
+    found = reference_scores(sample, infer_task(array_facts("y", labels)))
+    assert (found.best_name, found.rows) == (ON_PATCHES, 100)
+    elsewhere = DataSample(sample.inputs, sample.targets, (x[400:, :-1],), sample.validation_targets)
+    assert reference_scores(elsewhere, infer_task(array_facts("y", labels))).best_name != ON_PATCHES
+
+
+def test_pictures_of_noise_have_no_skill() -> None:
+    generator = np.random.default_rng(0)
+    found = scores(generator.normal(size=(900, 24, 24, 3)), generator.integers(0, 3, 900))
+    assert found.best is not None
+    assert found.best < 0.15
+
+
+def test_digits_ask_for_no_more_than_a_small_network_reaches() -> None:
+    digits = datasets.load_digits()
+    large = np.pad(np.kron(digits.images, np.ones((1, 3, 3))), ((0, 0), (2, 2), (2, 2)))
+    found = scores(large[..., np.newaxis], digits.target)
+    assert found.best is not None
+    assert 0.95 < found.best <= 0.99
+
+
+@pytest.mark.parametrize(
+    ("shape", "outputs", "tokens"),
+    [
+        ((40,), (), False),
+        ((30, 14), (), False),
+        ((24, 24), (), False),
+        ((16, 16, 16, 3), (), False),
+        ((8, 8, 1), (), False),
+        ((24, 24, 1), (), True),
+        ((24, 24, 1), (24, 24, 1), False),
+    ],
+    ids=["table", "sequence", "square sequence", "video", "tiny pictures", "tokens", "one class per pixel"],
+)
+def test_random_patches_are_for_pictures_only(
+    shape: tuple[int, ...], outputs: tuple[int, ...], tokens: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def unexpected(_: np.ndarray) -> None:
+        raise AssertionError("not for these")
+
+    monkeypatch.setattr(reference, "RandomPatches", unexpected)
+    generator = np.random.default_rng(0)
+    x = generator.integers(0, 9, (80, *shape)) if tokens else generator.normal(size=(80, *shape))
+    y = generator.integers(0, 2, (80, *outputs))
+    reference_scores(DataSample((x,), (y,)), infer_task(array_facts("y", y)), tokens=tokens)
+
+
+def test_responses_depend_on_the_training_pictures_alone() -> None:
+    pictures, _ = marked_pictures(80, seed=3)
+    bank, again = RandomPatches(pictures[:40]), RandomPatches(pictures[:40].copy())
+    table = bank.of(pictures[40:])
+    assert np.array_equal(table, again.of(pictures[40:]))
+    assert np.allclose(table[:3], bank.of(pictures[40:43]), atol=1e-4)
+
+
+def test_pictures_stay_within_the_time() -> None:
+    generator = np.random.default_rng(0)
+    x = generator.integers(0, 256, (1000, 64, 64, 3), dtype=np.uint8)
+    started = time.process_time()
+    bank = RandomPatches(x[:600])
+    assert bank.of(x).shape == (1000, 960)
+    assert time.process_time() - started < 10  # about 1 alone
+
+
+def test_the_same_pictures_give_the_same_scores() -> None:
+    pictures, share = marked_pictures(300, seed=4)
+    labels = (share > 0.5).astype(int)
+    first, second = (scores(pictures[..., np.newaxis], labels) for _ in range(2))
+    assert (first.best, first.best_name) == (second.best, second.best_name)
