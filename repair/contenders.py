@@ -71,7 +71,7 @@ class Contenders:
         if keys in self.all or keys in self._impossible or not keys:
             return self.all.get(keys)
         try:
-            patch = self.compose_patches(patches)
+            patch = None if _repeats_itself(patches) else self.compose_patches(patches)
         except Exception:  # edits that overlap; whatever else goes wrong with two patches together costs only that pair
             patch = None
         if patch is None or any(patch.key == one.patch.key for one in self.all.values()):
@@ -140,3 +140,12 @@ class Contenders:
 
     def evidence(self, one: Candidate) -> Evidence:
         return Evidence(one.patch, self.pool.of(one.patch.key), one.keys)
+
+
+def _repeats_itself(patches: Sequence[Patch]) -> bool:
+    """Whether one asks for nothing that the others do not ask for; a smaller composition then says the same."""
+    for one in patches:
+        others = [request for other in patches if other is not one for request in other.requests]
+        if one.requests and all(request in others for request in one.requests):
+            return True
+    return False

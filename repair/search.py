@@ -175,6 +175,7 @@ class _Search:
         interrupted = False
         try:
             self._plan()
+            self._measure_cost()
             self._explore()
             self._lengthen()
             leader = self.contenders.best()
@@ -191,9 +192,7 @@ class _Search:
     def _plan(self) -> None:
         """Choose how much of the schedule a proof can afford, and how much the first look at all patches can."""
         settings = self.settings
-        cap = 1.0
-        if settings.most_epochs is not None:
-            cap = min(1.0, settings.most_epochs / max(1, settings.schedule.epochs))
+        cap = self._cap()
         fit, other = self.pool.costs()
         self.longest = self.contenders.fraction = cap
         if fit <= 0:
@@ -212,6 +211,24 @@ class _Search:
             self.notes.append(
                 f"The time allows {self.longest:.0%} of the script's own epochs per trial; effects are measured there."
             )
+
+    def _cap(self) -> float:
+        """The largest share of the schedule that the user wants to be run."""
+        most = self.settings.most_epochs
+        return 1.0 if most is None else min(1.0, most / max(1, self.settings.schedule.epochs))
+
+    def _measure_cost(self) -> None:
+        """Plan again by what a trial really takes, where the probe run suggests that schedules must be cut.
+
+        A trial watches nothing and runs short epochs many at once, so it may be far quicker than the probe run.
+        """
+        if self.contenders.fraction >= self._cap():
+            return
+        self.message = "measuring a trial"
+        self._expect(1)
+        self.pool.run([TrialRequest(None, self.settings.seed, self.contenders.fraction)], self._reserve)
+        self.notes.clear()
+        self._plan()
 
     def _share(self, seconds: float, trials: int, fit: float, other: float) -> float:
         """The share of the schedule at which so many trials fit into so many seconds."""

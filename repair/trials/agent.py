@@ -24,6 +24,7 @@ from ...diagnose.execution.job import Job
 from . import files
 from .capture import FitData
 from .fit_data import prepare
+from .merged_epochs import Merged, merge_epochs, restore_history, spread_over
 from .seeding import take_over
 
 AGENT = f"{__name__}:run_trial"
@@ -116,6 +117,8 @@ class _Trial:
         arguments = {**given, **data.arguments, "epochs": progress.epochs, "verbose": 0}
         arguments["callbacks"] = _with_callback(given["callbacks"], progress.callback)
         arguments.pop("self", None)
+        merged = _merged(model, arguments, given["callbacks"])
+        planned = arguments["epochs"]
         own = int(given["epochs"]) - int(given["initial_epoch"] or 0)
         start = time.perf_counter()
         if watched and data.rows is not None:
@@ -123,17 +126,21 @@ class _Trial:
         self.report = replace(self.report, own_epochs=own, fits=self.fits)
         self.fitting = True
         try:
-            history = original(model, **arguments)
+            history = original(model, **(arguments if merged is None else merged.arguments))
         finally:
+            rounds = 1 if merged is None else merged.rounds
             self.report = replace(
                 self.report,
-                epochs=progress.finished,
-                metrics=progress.metrics,
+                epochs=min(planned, progress.finished * rounds),
+                metrics={name: spread_over(values, rounds, planned) for name, values in progress.metrics.items()},
                 loss_finite=progress.loss_finite,
                 fit_seconds=time.perf_counter() - start,
+                compile_seconds=progress.compile_seconds(start),
                 notes=[data.note] if data.note else [],
             )
         self.fitting = False
+        if merged is not None:
+            restore_history(history, merged.rounds, planned)
         self.last = (model, data)
         if watched:
             self.score(model, data)
@@ -197,6 +204,14 @@ class _Progress:
     finished: int = 0
     loss_finite: bool = True
     metrics: dict[str, list[float]] = field(default_factory=dict)
+    ends: list[float] = field(default_factory=list)
+
+    def compile_seconds(self, start: float) -> float:
+        """What the first epoch took beyond a usual one of the others; 0 with one epoch, of which nothing is known."""
+        if len(self.ends) < 2:
+            return 0.0
+        others = float(np.median(np.diff(self.ends)))
+        return max(0.0, self.ends[0] - start - others)
 
 
 def _progress(share: _Share, watched: bool) -> _Progress:
@@ -210,6 +225,7 @@ def _progress(share: _Share, watched: bool) -> _Progress:
     class Watch(keras.callbacks.Callback):  # type: ignore[misc]
         def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
             progress.finished += 1
+            progress.ends.append(time.perf_counter())
             for name, value in (logs or {}).items():
                 number = np.asarray(value, dtype=float)
                 if number.size == 1:
@@ -228,6 +244,13 @@ def _progress(share: _Share, watched: bool) -> _Progress:
 
     progress.callback = WatchSteps() if partial is not None and watched else Watch()
     return progress
+
+
+def _merged(model: Any, arguments: dict[str, Any], listeners: Any) -> Merged | None:
+    try:
+        return merge_epochs(model, arguments, listeners)
+    except Exception:  # data of a kind we do not know: train on them as they are
+        return None
 
 
 def _with_callback(callbacks: Any, own: Any) -> Any:

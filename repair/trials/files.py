@@ -54,6 +54,7 @@ class TrialReport:
         state: ``completed``, ``raised`` (``error`` has the message) or ``no fit``.
         epochs: Finished epochs. ``own_epochs``: What the script asked for.
         from_logits: Per output, whether its predictions are logits.
+        fit_seconds: Of the watched fit. ``compile_seconds``: What of that its first epoch took beyond the others.
         loss_finite: False when training was stopped because the loss was NaN or infinite.
         notes: What could not be done, for the user.
     """
@@ -66,6 +67,7 @@ class TrialReport:
     from_logits: list[bool] = field(default_factory=list)
     loss_finite: bool = True
     fit_seconds: float = 0.0
+    compile_seconds: float = 0.0
     error: str = ""
     notes: list[str] = field(default_factory=list)
 

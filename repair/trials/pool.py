@@ -147,7 +147,11 @@ class TrialPool:
         if not measured:
             fit = self.schedule.fit_seconds
             return (fit if fit is not None else 0.0), self.schedule.other_seconds
-        fits = [float(trial.evaluation["fit_seconds"]) for trial in measured]
+        # Compiling the first step takes as long for a short trial as for a long one.
+        fits = [
+            float(trial.evaluation["fit_seconds"]) - float(trial.evaluation.get("compile_seconds", 0.0))
+            for trial in measured
+        ]
         other = statistics.median(trial.seconds - fit for trial, fit in zip(measured, fits, strict=True))
         whole = statistics.median(fit / trial.fraction for trial, fit in zip(measured, fits, strict=True))
         return whole, max(0.0, other)

@@ -200,7 +200,12 @@ class TrialRunner:
         )
 
     def _score(self, request: TrialRequest, output: Path, report: TrialReport) -> tuple[Score, dict[str, Any]]:
-        costs = {"fit_seconds": report.fit_seconds, "own_epochs": report.own_epochs, "notes": list(report.notes)}
+        costs = {
+            "fit_seconds": report.fit_seconds,
+            "compile_seconds": report.compile_seconds,
+            "own_epochs": report.own_epochs,
+            "notes": list(report.notes),
+        }
         rows, predictions = read_rows(output), read_predictions(output)
         if self.run.metric is not None:
             score = _own_metric(report, self.run.metric, self.run.direction)

@@ -285,3 +285,33 @@ def test_what_fails_behind_the_last_fit_costs_nothing(trial):
     result, _ = trial(PLAIN + "\nraise RuntimeError('a plot failed')", watched_fit=None)
     assert result.state is TrialState.COMPLETED, result.reason
     assert result.skill > 0.5
+
+
+def test_many_short_epochs_are_run_as_fewer_longer_ones(trial):
+    """What the script sees behind fit is as if each epoch had been run by itself."""
+    watcher = """
+        model = build()
+        history = model.fit(x, y, epochs=103, validation_split=0.2)
+        assert len(history.history["val_loss"]) == len(history.epoch) == 103, len(history.epoch)
+        print(int(model.optimizer.iterations))
+        model.fit(x, y, epochs=1)
+    """
+    result, folder = trial(watcher, watched_fit=1)
+    assert result.state is TrialState.COMPLETED, result.reason
+    long, _ = trial("build().fit(x, y, epochs=103)")
+    assert (long.epochs, len(long.metrics["loss"])) == (103, 103)
+    assert long.skill > 0.8
+    assert len(set(long.metrics["loss"])) < 30
+    assert folder.is_dir()
+
+
+def test_epochs_that_callbacks_listen_to_are_run_one_by_one(trial):
+    result, _ = trial("""
+        class Count(keras.callbacks.Callback):
+            def on_epoch_end(self, epoch, logs=None):
+                if epoch == 44:
+                    self.model.stop_training = True
+        build().fit(x, y, epochs=60, callbacks=[Count()])
+    """)
+    assert result.epochs == 45
+    assert len(set(result.metrics["loss"])) == 45

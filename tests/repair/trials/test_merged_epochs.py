@@ -1,0 +1,88 @@
+"""Merging epochs: the same batches and as many updates, or no merging at all."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+from dlfix.repair.trials.merged_epochs import merge_epochs, spread_over
+
+pytestmark = pytest.mark.slow
+
+FIT = {
+    "x": np.arange(10.0).reshape(10, 1),
+    "y": np.arange(10),
+    "sample_weight": None,
+    "batch_size": 4,
+    "epochs": 100,
+    "initial_epoch": 0,
+    "steps_per_epoch": None,
+    "validation_split": 0.0,
+    "validation_data": None,
+    "validation_steps": None,
+    "validation_batch_size": None,
+    "validation_freq": 1,
+    "shuffle": True,
+}
+MODEL = SimpleNamespace(run_eagerly=False)
+
+
+def merged(**changes):
+    return merge_epochs(MODEL, {**FIT, **changes}, None)
+
+
+def test_as_many_updates_over_the_same_batches():
+    found = merged()
+    assert (found.rounds, found.arguments["epochs"], found.arguments["steps_per_epoch"]) == (5, 20, 15)
+    batches = [y.numpy() for _, y in found.arguments["x"].take(6)]
+    assert [len(batch) for batch in batches] == [4, 4, 2] * 2
+    first, second = (np.concatenate(batches[start : start + 3]) for start in (0, 3))
+    assert sorted(first) == sorted(second) == list(range(10))
+    assert list(first) != list(second)
+
+
+def test_rows_keep_their_order_where_the_script_says_so():
+    batches = [y.numpy() for _, y in merged(shuffle=False).arguments["x"].take(3)]
+    assert list(np.concatenate(batches)) == list(range(10))
+
+
+def test_the_last_rows_are_for_validation_as_keras_takes_them():
+    found = merged(validation_split=0.2)
+    assert found.arguments["validation_split"] == 0.0
+    assert list(found.arguments["validation_data"][1]) == [8, 9]
+    assert max(int(y.numpy().max()) for _, y in found.arguments["x"].take(4)) == 7
+
+
+def test_several_inputs_and_weights_stay_together():
+    found = merged(x={"a": FIT["x"], "b": FIT["x"] + 1}, sample_weight=np.arange(10.0))
+    x, y, weight = next(iter(found.arguments["x"]))
+    np.testing.assert_allclose(x["b"][:, 0] - 1, y)
+    np.testing.assert_allclose(weight, y)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"epochs": 30},
+        {"steps_per_epoch": 2},
+        {"initial_epoch": 3},
+        {"shuffle": "batch"},
+        {"y": None},
+        {"x": np.array(["a"] * 10)},
+        {"x": iter([])},
+        {"batch_size": 1, "x": np.zeros((60, 1)), "y": np.zeros(60)},
+        {"y": np.arange(9)},
+    ],
+)
+def test_what_cannot_be_merged_is_left_alone(changes):
+    assert merged(**changes) is None
+
+
+def test_callbacks_of_the_script_hear_of_every_epoch():
+    assert merge_epochs(MODEL, FIT, [object()]) is None
+
+
+def test_each_epoch_has_its_entry():
+    assert spread_over([1.0, 2.0], 3, 7) == [1.0] * 3 + [2.0] * 3 + [2.0]
+    assert spread_over([1.0], 3, 7) == [1.0] * 3  # stopped early
