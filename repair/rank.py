@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from ..diagnose.findings import ReferenceScores
 from ..diagnose.skill import FLOOR
 from .patch import Patch, Suggestion, Trial, TrialState, Verdict
+from .trials.holdout import MIN_ROWS
 
 #: A gain of skill up to this size is not worth an edit: two hundredths of the way from trivial to perfect, about what
 #: scoring on another 1,000 rows changes (the standard error of an accuracy of 90 % over 1,000 rows is 1 %, doubled by
@@ -118,8 +119,14 @@ def interval(gains: Sequence[float]) -> tuple[float, float] | None:
 
 
 def sampling_error(trial: Trial) -> float:
-    """Standard error of a trial's skill from the number of rows it was scored on."""
+    """Standard error of a trial's skill from the number of rows it was scored on.
+
+    Where all rows are both trained on and scored, as there are too few to hold any out, they are there to be learned by
+    heart and stand for no others: there is no such error.
+    """
     rows, trivial = trial.evaluation.get("rows"), trial.evaluation.get("trivial")
+    if trial.split == "training" and rows is not None and rows < MIN_ROWS:
+        return 0.0
     return skill_error(trial.skill, trial.metric, trivial, rows)
 
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import pytest
 from dlfix.diagnose.findings import ReferenceScores
 from dlfix.repair.patch import TrialState, Verdict
-from dlfix.repair.rank import Evidence, goal, interval, pair, rank
+from dlfix.repair.rank import Evidence, goal, interval, pair, rank, sampling_error
 from trial_fakes import patch, trial
 
 BASELINE = tuple(trial(0.1, key=None, seed=seed) for seed in range(3))
@@ -127,3 +128,10 @@ def test_variants_of_a_hypothesis_follow_other_hypotheses():
 def test_ranks_count_from_one():
     suggestions = rank([evidence("a", 0.9, 0.9, 0.9), evidence("b", 0.1)], BASELINE, REFERENCE)
     assert [one.rank for one in suggestions] == [1, 2]
+
+
+def test_rows_that_are_learned_by_heart_have_no_sampling_error():
+    few = replace(trial(0.5, rows=4), split="training")
+    assert sampling_error(few) == 0.0
+    assert sampling_error(replace(few, split="holdout")) > 0.1
+    assert sampling_error(replace(trial(0.5, rows=400), split="training")) > 0.0
