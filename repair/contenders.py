@@ -48,8 +48,13 @@ class Contenders:
     _impossible: set[frozenset[str]] = field(default_factory=set)
 
     def add_singles(self, patches: Sequence[Patch]) -> None:
+        """Add patches, but for those of the same bytes as a candidate that is there already, composed or not."""
         for patch in patches:
-            self.all.setdefault(frozenset([patch.key]), Candidate(patch, (patch,)))
+            if not self._is_known(patch):
+                self.all[frozenset([patch.key])] = Candidate(patch, (patch,))
+
+    def _is_known(self, patch: Patch) -> bool:
+        return any(patch.key == one.patch.key for one in self.all.values())
 
     @property
     def singles(self) -> list[Candidate]:
@@ -74,7 +79,7 @@ class Contenders:
             patch = None if _repeats_itself(patches) else self.compose_patches(patches)
         except Exception:  # edits that overlap; whatever else goes wrong with two patches together costs only that pair
             patch = None
-        if patch is None or any(patch.key == one.patch.key for one in self.all.values()):
+        if patch is None or self._is_known(patch):
             self._impossible.add(keys)
             return None
         self.all[keys] = Candidate(patch, tuple(patches))

@@ -3,9 +3,8 @@
 Order of events, all within one total of wall-clock time:
 
 1. *Explore*: the baseline, single patches and early compositions of the best-supported answers with the first seed,
-over
-   a part of the schedule if the whole is too long for the time, then survivors longer (successive halving, Jamieson and
-   Talwalkar 2016).
+   over a part of the schedule if the whole is too long for the time, then survivors longer (successive halving,
+   Jamieson and Talwalkar 2016).
 2. *Compose*: add to the best what else may help, one patch at a time, as long as it gains.
 3. *Look again*: one fault may hide another, so the patched script is diagnosed, and what that brings to light is added
    to the patches and composed with it.
@@ -370,7 +369,13 @@ class _Search:
                 break
             self.message = "diagnosing the best patch"
             self._expect(0)
-            uncovered = [one for one in self.second_look(leader.patch, left / 2) if one.key not in leader.keys]
+            try:
+                found = self.second_look(leader.patch, left / 2)
+            except Exception as error:  # a diagnosis that breaks down must not cost what was found before it
+                reason = f"{type(error).__name__}: {error}"
+                self.notes.append(f"What the best patch leaves wrong could not be diagnosed ({reason}).")
+                break
+            uncovered = [one for one in found if one.key not in leader.keys]
             contenders.add_singles(uncovered)
             self.message = "trying what it uncovered"
             additions = [(one,) for one in uncovered[:MOST_UNCOVERED]]

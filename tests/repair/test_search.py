@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from dlfix.diagnose.findings import ReferenceScores
-from dlfix.repair.patch import TrialState, Verdict
+from dlfix.repair.patch import EditContext, EditRequest, TrialState, Verdict
 from dlfix.repair.search import SearchSettings, search
 from dlfix.repair.trials.pool import Schedule
 from trial_fakes import FakeRunner, compose, patch
@@ -147,6 +149,16 @@ def test_patches_that_conflict_are_not_combined():
     assert all("+" not in one.patch.key for one in outcome.suggestions)
 
 
+def test_a_patch_that_asks_for_nothing_more_is_not_combined():
+    def asking(name, *edits):
+        requests = tuple(EditRequest(edit, {}, EditContext(None)) for edit in edits)
+        return replace(patch(name, support=0.9), requests=requests)
+
+    runner = FakeRunner(lambda parts, seed: 0.1)
+    outcome = run(runner, patches=[asking("a", "one", "two"), asking("b", "two"), asking("c", "three")])
+    assert {one.patch.key for one in outcome.suggestions} == {"a", "b", "c", "a+c", "b+c"}
+
+
 def test_an_interrupt_returns_what_was_finished():
     runner = FakeRunner(one_fault("a"), interrupt_after=4)
     outcome = run(runner)
@@ -235,3 +247,29 @@ def test_no_second_look_where_nothing_helped_or_nothing_is_left_to_gain():
 
     run(FakeRunner(lambda parts, seed: 0.1), second_look=second_look)
     run(FakeRunner(one_fault("b")), second_look=second_look)
+
+
+def test_a_second_look_that_breaks_down_costs_only_itself():
+    def second_look(leader, seconds):
+        raise OSError("disk full")
+
+    outcome = run(FakeRunner(lambda parts, seed: 0.5 if "b" in parts else 0.1), second_look=second_look)
+    assert (outcome.suggestions[0].patch.key, outcome.suggestions[0].verdict) == ("b", Verdict.IMPROVED)
+    assert any("OSError: disk full" in note for note in outcome.notes)
+
+
+def test_an_interrupted_second_look_returns_what_was_finished():
+    def second_look(leader, seconds):
+        raise KeyboardInterrupt
+
+    outcome = run(FakeRunner(lambda parts, seed: 0.5 if "b" in parts else 0.1), second_look=second_look)
+    assert outcome.interrupted
+    assert outcome.suggestions[0].patch.key == "b"
+
+
+def test_a_second_look_that_finds_a_known_composition_does_not_double_it():
+    runner = FakeRunner(lambda parts, seed: 0.1 + 0.3 * ("b" in parts))
+    outcome = run(runner, second_look=lambda leader, seconds: [patch("a+b", support=0.4)])
+    keys = [one.patch.key for one in outcome.suggestions]
+    assert "a+b" in keys
+    assert len(keys) == len(set(keys))
