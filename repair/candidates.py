@@ -197,7 +197,7 @@ class _Workshop:
             for edit in found.edits:
                 fit, layer = self._place(self._diagnosis.faults[found.fault].fit, edit.layer)
                 request = EditRequest(edit.edit, edit.parameters, EditContext(fit, layer, self._script))
-                if not any(_same_request(request, other) for other in requests):
+                if request not in requests:
                     requests.append(request)
         return tuple(requests)
 
@@ -320,15 +320,6 @@ _SETS = {
     "scale-inputs": "scale of the inputs",
     "encode-inputs": "scale of the inputs",
 }
-
-
-def _same_request(left: EditRequest, right: EditRequest) -> bool:
-    return (left.edit, left.parameters, left.context.layer, left.context.fit is right.context.fit) == (
-        right.edit,
-        right.parameters,
-        right.context.layer,
-        True,
-    )
 
 
 def _unique(values: Iterable[str]) -> tuple[str, ...]:

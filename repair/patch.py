@@ -32,9 +32,11 @@ class EditRequest:
     context: EditContext
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class EditContext:
     """What an edit knows of the run, besides the sources.
+
+    Two contexts are equal if they are of the very same training; the arrays in it are not compared.
 
     Attributes:
         fit: The ``FitTrace`` concerned (``dlfix.diagnose.trace.FitTrace``); call sites, layers, data and label facts.
@@ -45,6 +47,14 @@ class EditContext:
     fit: Any
     layer: int | None = None
     script: str = ""
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, EditContext):
+            return NotImplemented
+        return self.fit is other.fit and (self.layer, self.script) == (other.layer, other.script)
+
+    def __hash__(self) -> int:
+        return hash((id(self.fit), self.layer, self.script))
 
 
 @dataclass(frozen=True, order=True)
@@ -86,7 +96,7 @@ class Patch:
         key: Stable identity: hash of the changed bytes.
         title: One line in the imperative ("Use sigmoid in the output layer").
         fault_kinds: The fault kinds it answers, one per hypothesis part.
-        support: 0..1, prior belief that it helps (fault confidence times rule confidence); orders the trials.
+        support: 0..1, prior belief that it helps (``knowledge_base.rule_order``); orders the trials.
     """
 
     key: str

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import subprocess
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from dlfix.repair.edits import EDITS
@@ -237,3 +238,14 @@ def test_a_bug_in_an_edit_costs_only_that_edit() -> None:
     broken = EditRequest("set-units", {"units": 3}, EditContext(fit=None, layer=0, script="train.py"))
     with pytest.raises(EditNotApplicable, match="set-units failed by a bug in dlfix"):
         make_patch([broken], SourceFiles.from_texts({"train.py": SCRIPT}), title="t")
+
+
+def test_requests_of_two_trainings_are_told_apart_without_comparing_their_arrays() -> None:
+    """Trainings in a loop agree in all but their statistics, and arrays have no single truth value."""
+    import numpy as np
+
+    fits = [SimpleNamespace(losses=np.zeros(2)) for _ in range(2)]
+    first, second = (EditRequest("set-loss", {"loss": "mse"}, EditContext(fit, 0, "train.py")) for fit in fits)
+    assert first != second
+    assert first == EditRequest("set-loss", {"loss": "mse"}, EditContext(fits[0], 0, "train.py"))
+    assert first.context != "train.py"
