@@ -38,11 +38,6 @@ class SeedResult:
     split: str | None
     reason: str | None
 
-    @property
-    def reached(self) -> float:
-        """The skill, 0 where training failed or did worse than a trivial predictor: worse than useless is useless."""
-        return max(self.skill, 0.0) if self.skill is not None else 0.0
-
 
 def measure(
     script: Path, seeds: Sequence[int], *, seconds: float, jobs: int = 1, files: Mapping[str, str] | None = None

@@ -2,40 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 from dlfix.knowledge_base.loader import load_cases
-from dlfix.repair.rank import interval
 
-#: A gain of skill below this is not worth a finding; the same bound as for suggestions.
-LEAST_GAIN = 0.05
+from ..run.judge import is_gain, mean, shows_fault, skills
+from ..run.programs import BETTER, BUGGY, PUBLISHED
 
-
-def reached(variant: Mapping[str, Any] | None) -> list[float] | None:
-    """Skills over seeds, 0 where training failed or did worse than a trivial predictor; None without the variant."""
-    if variant is None:
-        return None
-    return [max(seed["skill"] or 0.0, 0.0) for seed in variant["seeds"]]
-
-
-def gains(before: Sequence[float], after: Sequence[float]) -> list[float]:
-    """Paired by seed."""
-    return [new - old for old, new in zip(before, after, strict=False)]
-
-
-def is_gain(before: Sequence[float], after: Sequence[float]) -> bool:
-    """Whether the mean gain is worth a finding and its interval over the seeds above 0."""
-    paired = gains(before, after)
-    bounds = interval(paired)
-    return bool(paired) and sum(paired) / len(paired) > LEAST_GAIN and bounds is not None and bounds[0] > 0
-
-
-def shows_fault(row: Mapping[str, Any]) -> bool:
-    """Whether the buggy variant is clearly worse than the better of its references."""
-    buggy = reached(row.get("buggy"))
-    references = [reached(row.get(name)) for name in ("published_patch", "better_fix")]
-    return buggy is not None and any(is_gain(buggy, one) for one in references if one is not None)
+VARIANTS = (BUGGY, PUBLISHED, BETTER)
 
 
 def as_markdown(results: Mapping[str, Any]) -> str:
@@ -60,16 +35,17 @@ def as_markdown(results: Mapping[str, Any]) -> str:
                      program.get("remarks", "")]  # fmt: skip
             lines.append("| " + " | ".join(_text(cell) for cell in cells) + " |")
             continue
-        buggy, published = reached(row.get("buggy")), reached(row.get("published_patch"))
-        seeds = row.get("buggy", {}).get("seeds", [])
+        reached = {name: skills(row[name]["seeds"]) for name in VARIANTS if name in row}
+        buggy, published = reached.get(BUGGY), reached.get(PUBLISHED)
+        seeds = row.get(BUGGY, {}).get("seeds", [])
         cells = [
             name,
             case.assessment.genuine_fault,
             case.assessment.patch,
             seeds[0]["split"] if seeds else "",
-            *(_range(reached(row.get(variant))) for variant in ("buggy", "published_patch", "better_fix")),
+            *(_range(list(reached.get(name, {}).values())) for name in VARIANTS),
             "" if buggy is None or published is None else _yes(is_gain(buggy, published)),
-            _yes(shows_fault(row)) if buggy else "",
+            _yes(shows_fault(buggy, (published, reached.get(BETTER)))) if buggy else "",
             program.get("data", ""),
         ]
         lines.append("| " + " | ".join(_text(cell) for cell in cells) + " |")
@@ -79,10 +55,8 @@ def as_markdown(results: Mapping[str, Any]) -> str:
     return "\n".join(lines)
 
 
-def _range(skills: list[float] | None) -> str:
-    if not skills:
-        return "–"
-    return f"{sum(skills) / len(skills):.2f} ({min(skills):.2f}, {max(skills):.2f})"
+def _range(values: list[float]) -> str:
+    return f"{mean(values):.2f} ({min(values):.2f}, {max(values):.2f})" if values else "–"
 
 
 def _yes(value: bool) -> str:

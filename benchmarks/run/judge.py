@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -116,6 +116,18 @@ def gains(before: Skills, after: Skills) -> list[float]:
 
 def mean(values: Sequence[float]) -> float:
     return math.fsum(values) / len(values)
+
+
+def is_gain(before: Skills, after: Skills) -> bool:
+    """Whether the mean gain is worth a finding and its interval over the seeds above 0."""
+    paired = gains(before, after)
+    bounds = interval(paired)
+    return bounds is not None and bounds[0] > 0 and mean(paired) > NOTHING_TO_GAIN
+
+
+def shows_fault(buggy: Skills, references: Iterable[Skills | None]) -> bool:
+    """Whether a buggy program is clearly worse than one of its references."""
+    return any(is_gain(buggy, one) for one in references if one is not None)
 
 
 def repair(buggy: Skills, published: Skills | None, better: Skills | None, suggested: Skills | None) -> Repair:

@@ -8,7 +8,6 @@ from typing import Any
 
 from dlfix.knowledge_base.case_schema import Case, CaseFault
 from dlfix.knowledge_base.loader import load_cases
-from dlfix.repair.rank import interval
 
 from . import judge
 from .layers import to_case_layers
@@ -182,12 +181,7 @@ def _shows(
     if buggy is None:
         told = str(description(case).get("shows_fault", "")).strip().lower()
         return {"yes": True, "true": True, "partly": True, "no": False, "false": False}.get(first_word(told))
-    for reference in (published, better):
-        paired = judge.gains(buggy, reference or {})
-        bounds = interval(paired)
-        if bounds is not None and bounds[0] > 0 and judge.mean(paired) > judge.NOTHING_TO_GAIN:
-            return True
-    return False
+    return judge.shows_fault(buggy, (published, better))
 
 
 def first_word(text: str) -> str:
