@@ -449,8 +449,9 @@ def _run_key(request: Request, script: Script) -> dict[str, Any]:
 
 
 def _rule_files(request: Request) -> dict[str, str]:
-    folders = request.resolved.settings.rules
-    return hash_files((path for folder in folders for path in sorted(folder.rglob("*.yaml"))), Path.cwd())
+    settings = request.resolved.settings
+    files = [path for folder in settings.rules for path in sorted(folder.rglob("*.yaml"))]
+    return hash_files([*files, *([settings.rule_order] if settings.rule_order else [])], Path.cwd())
 
 
 def _crash_report(error: Exception, folder: RunFolder) -> InternalError:

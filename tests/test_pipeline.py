@@ -201,6 +201,20 @@ def test_a_data_file_that_changed_makes_another_run(stage):
     assert "record" in stage.seen
 
 
+def test_an_order_of_rules_that_changed_makes_another_run(stage, monkeypatch):
+    order = stage.project / "order.json"
+    monkeypatch.setenv("DLFIX_RULE_ORDER", str(order))
+    for intercept in (0.0, 1.0):
+        coefficients = {"intercept": intercept, "fault_weight": 1.0, "rule_weight": 1.0, "offsets": {}}
+        order.write_text(json.dumps(coefficients))
+        stage.seen.clear()
+        dlfix.suggest("train.py", resume=True)
+        assert "record" in stage.seen
+    stage.seen.clear()
+    dlfix.suggest("train.py", resume=True)
+    assert "record" not in stage.seen
+
+
 def test_an_interrupted_run_is_never_reused(stage):
     stage.outcome.interrupted = True
     dlfix.suggest("train.py")

@@ -43,6 +43,12 @@ def test_folders_of_rules_are_relative_to_the_file_that_names_them(project):
     assert resolved.settings.rules == (project.parents[2] / "ours",)
 
 
+def test_an_order_of_rules_is_relative_to_the_file_that_names_it(project):
+    root = project.parents[2]
+    (root / "pyproject.toml").write_text('[tool.dlfix]\nrule-order = "orders/ours.json"\n')
+    assert resolve_settings(near=project, environment={}).settings.rule_order == root / "orders" / "ours.json"
+
+
 def test_lists_in_the_environment(tmp_path):
     variables = {
         "DLFIX_SELECT": "a, b",
