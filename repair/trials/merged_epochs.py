@@ -2,8 +2,8 @@
 
 Between two epochs Keras makes a new iterator, new logs and calls every callback, which takes some ten milliseconds.
 With one or a few batches per epoch that is nearly all of the time: 200 epochs of four rows took 20 s by themselves and
-0.3 s as ten epochs of twenty rounds, the same updates over the same batches, measured on two busy cores. Nothing but
-the reports between the rounds is left out, so this is done only where nobody listens to them.
+0.3 s as ten epochs of twenty rounds, as many updates over batches of the same size, measured on two busy cores. Nothing
+but the reports between the rounds is left out, so this is done only where nobody listens to them.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ class Merged:
 
 
 def merge_epochs(model: Any, arguments: Mapping[str, Any], listeners: Any) -> Merged | None:
-    """Rewrite the arguments of ``fit`` so that the same updates are made in fewer, longer epochs.
+    """Rewrite the arguments of ``fit`` so that as many updates are made in fewer, longer epochs.
 
     Args:
         model: The model that is fitted.
@@ -42,7 +42,8 @@ def merge_epochs(model: Any, arguments: Mapping[str, Any], listeners: Any) -> Me
         listeners: The script's own callbacks; they may do anything between epochs.
 
     Returns:
-        None where it cannot be done without a difference, or is not worth it.
+        None where it cannot be done without a difference, or is not worth it. Where rounds do not divide the epochs,
+        up to half a round more or fewer are run, which is at most one epoch in forty.
     """
     epochs = int(arguments["epochs"])
     plain = (
@@ -53,14 +54,20 @@ def merge_epochs(model: Any, arguments: Mapping[str, Any], listeners: Any) -> Me
         and arguments["validation_freq"] == 1
         and arguments["shuffle"] in (True, False)
         and not getattr(model, "run_eagerly", False)
+        and getattr(model, "steps_per_execution", 1) == 1  # it would run beyond the last step of an endless stream
         and arguments["y"] is not None
     )
     if not plain or epochs < 2 * REPORTED:
         return None
     data = tuple(_numbers(arguments[name]) for name in ("x", "y", "sample_weight"))
-    if data[0] is None or data[1] is None or not _same_rows(data):
+    unknown_weights = data[2] is None and arguments["sample_weight"] is not None
+    if data[0] is None or data[1] is None or unknown_weights or not _same_rows(data):
         return None
     training, validation = _split(data, arguments)
+    if arguments["class_weight"] is not None:
+        training = (*training[:2], _row_weights(training, arguments["class_weight"]))
+        if training[2] is None:
+            return None
     rows, size = len(leaves(training[0])[0]), int(arguments["batch_size"] or 32)
     batches = math.ceil(rows / size)
     if rows == 0 or rows > MOST_ROWS or batches > MOST_BATCHES:
@@ -72,6 +79,7 @@ def merge_epochs(model: Any, arguments: Mapping[str, Any], listeners: Any) -> Me
             "x": _rounds(training, size, shuffled=bool(arguments["shuffle"])),
             "y": None,
             "sample_weight": None,
+            "class_weight": None,
             "batch_size": None,
             "shuffle": False,
             "validation_split": 0.0,
@@ -98,7 +106,7 @@ def _numbers(values: Any) -> Any:
     if not kinds or not kinds <= set("biuf") or any(leaf.ndim == 0 for leaf in leaves(arrays)):
         return None
     precision = keras.config.floatx()
-    return map_leaves(lambda leaf: leaf.astype(precision) if leaf.dtype.kind == "f" else leaf, arrays)
+    return map_leaves(lambda leaf: leaf.astype(precision, copy=False) if leaf.dtype.kind == "f" else leaf, arrays)
 
 
 def _same_rows(data: tuple[Any, ...]) -> bool:
@@ -117,27 +125,44 @@ def _split(data: tuple[Any, ...], arguments: Mapping[str, Any]) -> tuple[tuple[A
     return tuple(None if part is None else take_rows(part, slice(0, start)) for part in data), held_out
 
 
+def _row_weights(data: tuple[Any, ...], class_weight: Mapping[int, float]) -> np.ndarray | None:
+    """Class weights as Keras makes them of arrays, 1 for classes without; from datasets it takes fewer kinds of labels.
+
+    None for what Keras refuses, so that it says so itself.
+    """
+    _, labels, weights = data
+    if weights is not None or not isinstance(labels, np.ndarray):
+        return None
+    if labels.ndim > 1:
+        labels = labels.argmax(axis=-1) if labels.shape[-1] != 1 else labels[..., 0]
+    if labels.ndim != 1:
+        return None
+    return np.array([class_weight.get(int(label), 1.0) for label in np.round(labels)], dtype="float32")
+
+
 def _rounds(data: tuple[Any, ...], size: int, *, shuffled: bool) -> Any:
     """Batches of one epoch after another without end, shuffled anew for each; none reaches across two epochs."""
     import tensorflow as tf
 
     given = tuple(lists_to_tuples(part) for part in data if part is not None)
+    rows = len(leaves(data[0])[0])
     dataset = tf.data.Dataset.from_tensor_slices(given)
     if shuffled:
-        dataset = dataset.shuffle(len(leaves(data[0])[0]))
-    return dataset.batch(size).repeat().prefetch(2)
+        dataset = dataset.shuffle(rows)
+    # As from arrays, the size of batches is known to the model where all are full; some code counts on it.
+    return dataset.batch(size, drop_remainder=rows % size == 0).repeat().prefetch(2)
 
 
 def restore_history(history: Any, rounds: int, epochs: int) -> None:
     """Give each epoch of the script its entry again, as code behind ``fit`` may count on."""
-    history.epoch = list(range(epochs))
+    history.epoch = list(range(len(spread_over(history.epoch, rounds, epochs))))
     for name, values in history.history.items():
         history.history[name] = spread_over(values, rounds, epochs)
 
 
-def spread_over(values: list[float], rounds: int, epochs: int) -> list[float]:
+def spread_over(values: list[Any], rounds: int, epochs: int) -> list[Any]:
     """Each value once for every epoch that it stands for; training that stopped early stays short."""
-    repeated = [float(value) for value in np.repeat(values, rounds)]
+    repeated = [value for value in values for _ in range(rounds)]
     if len(repeated) < epochs and len(values) == round(epochs / rounds):
         repeated += repeated[-1:] * (epochs - len(repeated))
     return repeated[:epochs]

@@ -6,7 +6,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from dlfix.repair.trials.merged_epochs import merge_epochs, spread_over
+from dlfix.repair.trials.merged_epochs import merge_epochs, restore_history, spread_over
 
 pytestmark = pytest.mark.slow
 
@@ -14,6 +14,7 @@ FIT = {
     "x": np.arange(10.0).reshape(10, 1),
     "y": np.arange(10),
     "sample_weight": None,
+    "class_weight": None,
     "batch_size": 4,
     "epochs": 100,
     "initial_epoch": 0,
@@ -73,10 +74,34 @@ def test_several_inputs_and_weights_stay_together():
         {"x": iter([])},
         {"batch_size": 1, "x": np.zeros((60, 1)), "y": np.zeros(60)},
         {"y": np.arange(9)},
+        {"sample_weight": np.array(["heavy"] * 10)},
+        {"sample_weight": np.ones(10), "class_weight": {0: 2.0}},
+        {"y": np.zeros((10, 3, 1), dtype=int), "class_weight": {0: 2.0}},
     ],
 )
 def test_what_cannot_be_merged_is_left_alone(changes):
     assert merged(**changes) is None
+
+
+def test_steps_that_run_many_at_once_are_left_alone():
+    assert merge_epochs(SimpleNamespace(run_eagerly=False, steps_per_execution=8), FIT, None) is None
+
+
+@pytest.mark.parametrize(
+    "labels", [np.arange(10) % 3, np.eye(3)[np.arange(10) % 3], (np.arange(10) % 3)[:, None] + 0.0]
+)
+def test_class_weights_are_those_of_keras_for_arrays(labels):
+    """A class without a weight counts 1, also where it comes behind all that have one."""
+    found = merged(y=labels, class_weight={0: 2.0, 1: 3.0}, shuffle=False, validation_split=0.2)
+    _, _, weights = next(iter(found.arguments["x"]))
+    assert list(weights.numpy()) == [2.0, 3.0, 1.0, 2.0]
+    assert found.arguments["class_weight"] is None
+    assert len(found.arguments["validation_data"]) == 2
+
+
+def test_the_size_of_batches_is_known_where_all_are_full():
+    sizes = [merged(batch_size=size).arguments["x"].element_spec[0].shape[0] for size in (5, 4)]
+    assert sizes == [5, None]
 
 
 def test_callbacks_of_the_script_hear_of_every_epoch():
@@ -86,3 +111,11 @@ def test_callbacks_of_the_script_hear_of_every_epoch():
 def test_each_epoch_has_its_entry():
     assert spread_over([1.0, 2.0], 3, 7) == [1.0] * 3 + [2.0] * 3 + [2.0]
     assert spread_over([1.0], 3, 7) == [1.0] * 3  # stopped early
+
+
+def test_a_history_that_stopped_early_is_as_long_as_its_entries():
+    history = SimpleNamespace(epoch=[0, 1], history={"loss": [1.0, 0.5], "f1": [[0.1, 0.2], [0.3, 0.4]]})
+    restore_history(history, 3, 60)
+    assert history.epoch == list(range(6))
+    assert history.history["loss"] == [1.0] * 3 + [0.5] * 3
+    assert history.history["f1"] == [[0.1, 0.2]] * 3 + [[0.3, 0.4]] * 3
