@@ -38,6 +38,11 @@ SHORTEST = 1 / 16
 #: Share of the time left after the reserve for proof that the first look at all patches may take; the rest is for
 #: survivors, compositions and minimization.
 EXPLORE_SHARE = 0.6
+#: Trials that the first look is planned for, if time allows, and at the least.
+MOST_LOOKS, FEWEST_LOOKS = 20, 6
+#: Share of the schedule from which on a trial says which patches help; time is not spread over more looks than leave
+#: this much to each. Successive halving starts at a quarter, too, where it has two rounds of four times the length.
+TELLING = 1 / 4
 #: Single patches looked at before the search may stop early, whatever it found: enough to tell whether the first that
 #: works is also the best, and not so many that a user waits for proof of what is already answered.
 ENOUGH_ALTERNATIVES = 5
@@ -50,6 +55,10 @@ EXTRA_SEEDS = 3
 #: How often the best patch so far is diagnosed for what it uncovered. Of the benchmark's programs with a genuine fault
 #: hardly any has more than three root causes, and the first diagnosis finds one of them at least.
 SECOND_LOOKS = 2
+#: Share of the time left that a diagnosis may take, so that what it finds can be tried.
+LOOK_SHARE = 0.5
+#: Seconds that starting a probe run and judging it may take on top of the training.
+LOOK_SLACK = 5.0
 #: Patches from such a second diagnosis that are tried together with the one that was diagnosed.
 MOST_UNCOVERED = 6
 
@@ -169,6 +178,7 @@ class _Search:
         self.planned = 0
         self.longest = 1.0
         self.notes: list[str] = []
+        self.looked_at: set[str] = set()
 
     def run(self) -> SearchOutcome:
         interrupted = False
@@ -179,6 +189,8 @@ class _Search:
             self._lengthen()
             leader = self.contenders.best()
             if leader is not None:
+                if leader not in self.contenders.promising():
+                    leader = self._look_again(leader)
                 self._minimize(self._look_again(self._compose(leader)))
             self._prove()
         except KeyboardInterrupt:
@@ -199,9 +211,14 @@ class _Search:
         # A proof is of leader and baseline, and half as much again for one more patch; it may take half of the time.
         proof = self._share(0.5 * settings.seconds, 3 * max(1, settings.repeats), fit, other)
         self.longest = min(cap, max(_rounded(proof), cap * SHORTEST / 4))
-        left = settings.seconds - self._reserve()
-        looks = min(len(self.contenders.singles), 12) + 4
-        short = self._share(EXPLORE_SHARE * left, looks, fit, other)
+        left = EXPLORE_SHARE * (self.pool.seconds_left() - self._reserve())
+        most = min(len(self._queue()) + 1, MOST_LOOKS)
+        # Rather fewer looks than such short ones that they tell nothing; the best-supported patches come first.
+        looks = next(
+            (number for number in range(most, FEWEST_LOOKS, -1) if self._share(left, number, fit, other) >= TELLING),
+            min(most, FEWEST_LOOKS),
+        )
+        short = self._share(left, looks, fit, other)
         if short < 0.7 * self.longest:
             self.contenders.fraction = max(_rounded(short), _rounded(self.longest * SHORTEST))
         else:
@@ -256,12 +273,14 @@ class _Search:
         self._expect(1 + len(queue))
         width = max(4, 2 * self.pool.jobs)
         first = [TrialRequest(None, self.settings.seed, self.contenders.fraction)]
+        later = (1 - EXPLORE_SHARE) * max(0.0, self.pool.seconds_left() - self._reserve())
         while queue or first:
             group, queue = queue[: width - len(first)], queue[width - len(first) :]
             requests = [*first, *self.contenders.requests(group)]
-            first = []
             skipped = self.pool.skipped
-            self.pool.run(requests, self._reserve)
+            # The first patches are looked at in any case; the rest leave time to build on what they show.
+            self.pool.run(requests, self._reserve if first else lambda: self._reserve() + later)
+            first = []
             if self._is_answered():
                 if self._has_alternatives():
                     break
@@ -357,33 +376,54 @@ class _Search:
         return self.contenders.best(wider)
 
     def _look_again(self, leader: Candidate) -> Candidate:
-        """Diagnose what the leader leaves wrong, and add the answers to that which gain."""
+        """Diagnose what the leader leaves wrong, and add the answers to that which gain.
+
+        Where nothing helped so far, what is most probably wrong is mended all the same to see what it hides.
+        """
         contenders = self.contenders
         for _ in range(SECOND_LOOKS):
-            if self.second_look is None or contenders.reached(leader) or leader not in contenders.promising():
+            begin = leader if leader in contenders.promising() else self._foremost()
+            if self.second_look is None or contenders.reached(leader) or begin.patch.key in self.looked_at:
                 break
-            # A probe run costs about what a trial over the whole schedule costs; what it finds must still be tried.
-            needed = self.pool.expected(1.0) + 2 * self.pool.expected(contenders.fraction)
-            left = self.pool.seconds_left() - self._reserve()
-            if needed > left:
+            seconds = self._seconds_for_a_look()
+            if seconds is None:
                 break
             self.message = "diagnosing the best patch"
+            self.looked_at.add(begin.patch.key)
             self._expect(0)
             try:
-                found = self.second_look(leader.patch, left / 2)
+                found = self.second_look(begin.patch, seconds)
             except Exception as error:  # a diagnosis that breaks down must not cost what was found before it
                 reason = f"{type(error).__name__}: {error}"
                 self.notes.append(f"What the best patch leaves wrong could not be diagnosed ({reason}).")
                 break
-            uncovered = [one for one in found if one.key not in leader.keys]
+            uncovered = [one for one in found if one.key not in begin.keys]
             contenders.add_singles(uncovered)
             self.message = "trying what it uncovered"
             additions = [(one,) for one in uncovered[:MOST_UNCOVERED]]
-            better = self._extended(leader.parts, [*additions, *combinations(uncovered[:3], 2)])
+            better = self._extended(begin.parts, [*additions, *combinations(uncovered[:3], 2)])
             if better is None or not contenders.beats(better, leader):
                 break
             leader = self._compose(better)
         return leader
+
+    def _foremost(self) -> Candidate:
+        """The answers to the two best-supported faults together, or to the best-supported one."""
+        tops = self.contenders.tops()
+        together = self.contenders.composed([one.patch for one in tops[:2]]) if len(tops) > 1 else None
+        return together or tops[0]
+
+    def _seconds_for_a_look(self) -> float | None:
+        """Seconds that a diagnosis may take now, None if what it finds could not be tried any more.
+
+        It runs the script as the first diagnosis did, which may take far longer than a trial; a training that is cut
+        off is diagnosed as far as it came.
+        """
+        schedule = self.settings.schedule
+        whole = schedule.other_seconds + (schedule.fit_seconds or self.pool.expected(1.0))
+        left = self.pool.seconds_left() - self._reserve() - 2 * self.pool.expected(self.contenders.fraction)
+        seconds = min(LOOK_SHARE * left, 1.5 * whole + LOOK_SLACK)
+        return seconds if seconds >= min(whole, LOOK_SLACK) else None
 
     def _minimize(self, leader: Candidate) -> Candidate:
         """Drop parts as long as the rest is as good."""

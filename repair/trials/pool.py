@@ -115,7 +115,9 @@ class TrialPool:
             if START_MARGIN * self.expected(request.fraction) > self.seconds_left() - reserve():
                 self.skipped += 1
                 continue
-            running[self.runner.submit(request, self.limit(request.fraction))] = request
+            # What is kept back is out of reach of a patch that takes longer than expected, too.
+            limit = min(self.limit(request.fraction), max(self.seconds_left() - reserve(), 0.5))
+            running[self.runner.submit(request, limit)] = request
 
     def _collect(
         self,

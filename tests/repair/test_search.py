@@ -241,12 +241,26 @@ def test_what_a_fault_hides_is_found_behind_its_patch():
     assert 0 < looks[0][1] < 1000
 
 
-def test_no_second_look_where_nothing_helped_or_nothing_is_left_to_gain():
+def test_no_second_look_where_nothing_is_left_to_gain():
     def second_look(leader, seconds):
         raise AssertionError("there is nothing to look at")
 
-    run(FakeRunner(lambda parts, seed: 0.1), second_look=second_look)
     run(FakeRunner(one_fault("b")), second_look=second_look)
+
+
+def test_where_nothing_helps_what_is_most_probably_wrong_is_mended_to_see_behind_it():
+    """As with a wrong output and too few epochs: neither patch shows anything without the other."""
+    looks = []
+
+    def second_look(leader, seconds):
+        looks.append(leader.key)
+        return [patch("hidden", support=0.3)]
+
+    runner = FakeRunner(lambda parts, seed: 0.9 if {"a", "hidden"} <= parts else 0.1)
+    outcome = run(runner, second_look=second_look)
+    assert looks[0] == "a+b"
+    assert set(outcome.suggestions[0].patch.key.split("+")) == {"a", "hidden"}
+    assert len(looks) == len(set(looks))
 
 
 def test_a_second_look_that_breaks_down_costs_only_itself():
