@@ -113,13 +113,13 @@ class _Trial:
         index, self.fits = self.fits, self.fits + 1
         watched = index == self._watched_index()
         data = self._prepare(model, given)
+        own = int(given["epochs"]) - int(given["initial_epoch"] or 0)
         progress = _progress(self._share(given), watched or self.settings.watched_fit is None)
         arguments = {**given, **data.arguments, "epochs": progress.epochs, "verbose": 0}
         arguments["callbacks"] = _with_callback(given["callbacks"], progress.callback)
         arguments.pop("self", None)
-        merged = _merged(model, arguments, given["callbacks"])
+        merged = _merged(model, arguments, given["callbacks"], own)
         planned = arguments["epochs"]
-        own = int(given["epochs"]) - int(given["initial_epoch"] or 0)
         start = time.perf_counter()
         if watched and data.rows is not None:
             files.write_rows(self.folder, data.rows)
@@ -246,9 +246,9 @@ def _progress(share: _Share, watched: bool) -> _Progress:
     return progress
 
 
-def _merged(model: Any, arguments: dict[str, Any], listeners: Any) -> Merged | None:
+def _merged(model: Any, arguments: dict[str, Any], listeners: Any, own: int) -> Merged | None:
     try:
-        return merge_epochs(model, arguments, listeners)
+        return merge_epochs(model, arguments, listeners, own)
     except Exception:  # data of a kind we do not know: train on them as they are
         return None
 

@@ -19,7 +19,7 @@ from ...diagnose.nested import leaves, lists_to_tuples, map_leaves, take_rows, t
 
 #: With more batches per epoch than this, what happens between epochs hardly counts.
 MOST_BATCHES = 50
-#: Fewer epochs than this are not worth it; as many are reported of longer ones, enough to draw a curve.
+#: As many epochs are left of long schedules, enough to draw a curve. Schedules shorter than twice that stay as they are.
 REPORTED = 20
 #: Rows that are copied into tensors; more of them make epochs long anyway.
 MOST_ROWS = 20_000
@@ -33,13 +33,15 @@ class Merged:
     rounds: int
 
 
-def merge_epochs(model: Any, arguments: Mapping[str, Any], listeners: Any) -> Merged | None:
+def merge_epochs(model: Any, arguments: Mapping[str, Any], listeners: Any, own: int) -> Merged | None:
     """Rewrite the arguments of ``fit`` so that as many updates are made in fewer, longer epochs.
 
     Args:
         model: The model that is fitted.
         arguments: Of ``fit``, by name.
         listeners: The script's own callbacks; they may do anything between epochs.
+        own: Epochs that the script asks for. A trial over a short share of a long schedule is merged like one over
+            all of it, so that the one says how long the other takes.
 
     Returns:
         None where it cannot be done without a difference, or is not worth it. Where rounds do not divide the epochs,
@@ -57,7 +59,7 @@ def merge_epochs(model: Any, arguments: Mapping[str, Any], listeners: Any) -> Me
         and getattr(model, "steps_per_execution", 1) == 1  # it would run beyond the last step of an endless stream
         and arguments["y"] is not None
     )
-    if not plain or epochs < 2 * REPORTED:
+    if not plain or own < 2 * REPORTED or epochs < 4:
         return None
     data = tuple(_numbers(arguments[name]) for name in ("x", "y", "sample_weight"))
     unknown_weights = data[2] is None and arguments["sample_weight"] is not None
@@ -72,7 +74,7 @@ def merge_epochs(model: Any, arguments: Mapping[str, Any], listeners: Any) -> Me
     batches = math.ceil(rows / size)
     if rows == 0 or rows > MOST_ROWS or batches > MOST_BATCHES:
         return None
-    rounds = epochs // REPORTED
+    rounds = epochs // min(REPORTED, max(2, epochs // 4))
     return Merged(
         {
             **arguments,

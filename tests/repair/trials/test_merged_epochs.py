@@ -29,8 +29,8 @@ FIT = {
 MODEL = SimpleNamespace(run_eagerly=False)
 
 
-def merged(**changes):
-    return merge_epochs(MODEL, {**FIT, **changes}, None)
+def merged(own=100, **changes):
+    return merge_epochs(MODEL, {**FIT, **changes}, None, own)
 
 
 def test_as_many_updates_over_the_same_batches():
@@ -41,6 +41,12 @@ def test_as_many_updates_over_the_same_batches():
     first, second = (np.concatenate(batches[start : start + 3]) for start in (0, 3))
     assert sorted(first) == sorted(second) == list(range(10))
     assert list(first) != list(second)
+
+
+@pytest.mark.parametrize(("epochs", "left"), [(4, 2), (20, 5), (60, 15), (80, 20), (1000, 20)])
+def test_a_share_of_a_long_schedule_is_merged_alike(epochs, left):
+    found = merged(own=1000, epochs=epochs)
+    assert (found.arguments["epochs"], found.rounds * left) == (left, epochs)
 
 
 def test_rows_keep_their_order_where_the_script_says_so():
@@ -65,7 +71,8 @@ def test_several_inputs_and_weights_stay_together():
 @pytest.mark.parametrize(
     "changes",
     [
-        {"epochs": 30},
+        {"own": 39, "epochs": 39},
+        {"epochs": 3},
         {"steps_per_epoch": 2},
         {"initial_epoch": 3},
         {"shuffle": "batch"},
@@ -84,7 +91,7 @@ def test_what_cannot_be_merged_is_left_alone(changes):
 
 
 def test_steps_that_run_many_at_once_are_left_alone():
-    assert merge_epochs(SimpleNamespace(run_eagerly=False, steps_per_execution=8), FIT, None) is None
+    assert merge_epochs(SimpleNamespace(run_eagerly=False, steps_per_execution=8), FIT, None, 100) is None
 
 
 @pytest.mark.parametrize(
@@ -105,7 +112,7 @@ def test_the_size_of_batches_is_known_where_all_are_full():
 
 
 def test_callbacks_of_the_script_hear_of_every_epoch():
-    assert merge_epochs(MODEL, FIT, [object()]) is None
+    assert merge_epochs(MODEL, FIT, [object()], 100) is None
 
 
 def test_each_epoch_has_its_entry():
