@@ -19,7 +19,7 @@ from ...diagnose.nested import leaves, lists_to_tuples, map_leaves, take_rows, t
 
 #: With more batches per epoch than this, what happens between epochs hardly counts.
 MOST_BATCHES = 50
-#: As many epochs are left of long schedules, enough to draw a curve. Schedules shorter than twice that stay as they are.
+#: As many epochs are left of long schedules, enough to draw a curve; schedules shorter than twice that stay as they are.
 REPORTED = 20
 #: Rows that are copied into tensors; more of them make epochs long anyway.
 MOST_ROWS = 20_000
@@ -45,7 +45,7 @@ def merge_epochs(model: Any, arguments: Mapping[str, Any], listeners: Any, own: 
 
     Returns:
         None where it cannot be done without a difference, or is not worth it. Where rounds do not divide the epochs,
-        up to half a round more or fewer are run, which is at most one epoch in forty.
+        up to half a round more or fewer are run.
     """
     epochs = int(arguments["epochs"])
     plain = (
