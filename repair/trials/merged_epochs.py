@@ -19,7 +19,7 @@ from ...diagnose.nested import leaves, lists_to_tuples, map_leaves, take_rows, t
 
 #: With more batches per epoch than this, what happens between epochs hardly counts.
 MOST_BATCHES = 50
-#: As many epochs are left of long schedules, enough to draw a curve; schedules shorter than twice that stay as they are.
+#: Epochs that are left of long schedules, enough to draw a curve; schedules shorter than twice that stay as they are.
 REPORTED = 20
 #: Rows that are copied into tensors; more of them make epochs long anyway.
 MOST_ROWS = 20_000
