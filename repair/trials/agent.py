@@ -116,7 +116,7 @@ class _Trial:
         own = int(given["epochs"]) - int(given["initial_epoch"] or 0)
         progress = _progress(self._share(given), watched or self.settings.watched_fit is None)
         arguments = {**given, **data.arguments, "epochs": progress.epochs, "verbose": 0}
-        arguments["callbacks"] = _with_callback(given["callbacks"], progress.callback)
+        arguments["callbacks"] = _with_callback(given["callbacks"], progress.callback, model)
         arguments.pop("self", None)
         merged = _merged(model, arguments, given["callbacks"], own)
         planned = arguments["epochs"]
@@ -253,12 +253,13 @@ def _merged(model: Any, arguments: dict[str, Any], listeners: Any, own: int) -> 
         return None
 
 
-def _with_callback(callbacks: Any, own: Any) -> Any:
+def _with_callback(callbacks: Any, own: Any, model: Any) -> Any:
     if callbacks is None:
         return [own]
     if isinstance(callbacks, (list, tuple)):
         return [*callbacks, own]
     if hasattr(callbacks, "append"):  # a CallbackList
         callbacks.append(own)
+        own.set_model(model)  # Keras tells it to those that it makes a CallbackList of
         return callbacks
     return [callbacks, own]

@@ -202,8 +202,10 @@ def test_own_callbacks_work(trial):
     assert trial(body)[0].epochs == 3
 
 
-def test_a_loss_that_is_not_a_number_ends_the_trial(trial):
-    result, _ = trial("reals[0] = np.nan\nbuild(1, None, 'mse').fit(x, reals, epochs=50)")
+@pytest.mark.parametrize("callbacks", ["None", "keras.callbacks.CallbackList(model=model, add_history=True)"])
+def test_a_loss_that_is_not_a_number_ends_the_trial(trial, callbacks):
+    body = f"reals[0] = np.nan\nmodel = build(1, None, 'mse')\nmodel.fit(x, reals, epochs=50, callbacks={callbacks})"
+    result, _ = trial(body)
     assert (result.state, result.skill) == (TrialState.DIVERGED, -1.0)
     assert result.epochs < 50
 
