@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -78,7 +79,7 @@ def localize(subject: Subject, seen: Sequence[Seen], judgement: Judgement) -> tu
     hypotheses = list(_hypotheses(subject, seen))
     if not judgement.poor:
         hypotheses = [item for item in hypotheses if item.certain]
-    hypotheses = _explain_away(hypotheses)
+    hypotheses = explain_away(hypotheses)
     if subject.fit.state == "raised":
         hypotheses = [item for item in hypotheses if item.certain or item.kind not in NEVER_RAISE]
     elif judgement.poor and not any(item.confidence >= 0.25 for item in hypotheses):
@@ -216,28 +217,36 @@ def _activation_promises_classes(subject: Subject) -> bool:
     return subject.task.kind == "regression" and subject.head is not None and subject.head.activation == "softmax"
 
 
-def _explain_away(hypotheses: list[Hypothesis]) -> list[Hypothesis]:
-    """Lower what a more likely cause accounts for: the surer the cause, the less is left of its consequences."""
+def explain_away(hypotheses: list[Hypothesis]) -> list[Hypothesis]:
+    """Lower what a more likely cause accounts for: the surer the cause, the less is left of its consequences.
+
+    Several layers with the same fault explain no more than the surest of them.
+    """
     result = []
     for item in hypotheses:
-        remaining = item.confidence
+        left: dict[str, float] = {}
         for cause in hypotheses:
-            left = EXPLAINS.get(cause.kind, {}).get(item.kind)
-            if (cause.main.details.get("size"), item.details.get("direction")) == ("large", "too low"):
-                remaining *= 0.5  # steps measured against inflated initial weights look small whatever the rate
-                continue
-            if left is None or cause is item or cause.confidence < item.confidence * 0.75:
-                continue
-            if cause.kind == "input_scaling" and cause.main.details.get("small"):
-                continue
-            too_low = "too low" in (cause.details.get("direction"), item.details.get("direction"))
-            if {cause.kind, item.kind} == {"learning_rate", "hidden_activation"} and (
-                too_low != (cause.kind == "hidden_activation") or cause.main.check == "missing-nonlinearity"
-            ):
-                continue  # large steps kill units; fading gradients make steps small
-            remaining *= 1 - cause.confidence * (1 - left)
-        result.append(replace(item, confidence=remaining))
+            share = _left_by(cause, item)
+            left[cause.kind] = min(left.get(cause.kind, 1.0), share)
+        result.append(replace(item, confidence=item.confidence * math.prod(left.values())))
     return result
+
+
+def _left_by(cause: Hypothesis, item: Hypothesis) -> float:
+    """The share of one hypothesis's confidence that another one leaves."""
+    if (cause.main.details.get("size"), item.details.get("direction")) == ("large", "too low"):
+        return 0.5  # steps measured against inflated initial weights look small whatever the rate
+    left = EXPLAINS.get(cause.kind, {}).get(item.kind)
+    if left is None or cause is item or cause.confidence < item.confidence * 0.75:
+        return 1.0
+    if cause.kind == "input_scaling" and cause.main.details.get("small"):
+        return 1.0
+    too_low = "too low" in (cause.details.get("direction"), item.details.get("direction"))
+    if {cause.kind, item.kind} == {"learning_rate", "hidden_activation"} and (
+        too_low != (cause.kind == "hidden_activation") or cause.main.check == "missing-nonlinearity"
+    ):
+        return 1.0  # large steps kill units; fading gradients make steps small
+    return 1 - cause.confidence * (1 - left)
 
 
 def _general(subject: Subject, seen: Sequence[Seen], known: set[str]) -> Iterable[Hypothesis]:

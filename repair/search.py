@@ -397,7 +397,7 @@ class _Search:
                 reason = f"{type(error).__name__}: {error}"
                 self.notes.append(f"What the best patch leaves wrong could not be diagnosed ({reason}).")
                 break
-            uncovered = [one for one in found if one.key not in begin.keys]
+            uncovered = _one_of_each_first([one for one in found if one.key not in begin.keys])
             contenders.add_singles(uncovered)
             self.message = "trying what it uncovered"
             additions = [(one,) for one in uncovered[:MOST_UNCOVERED]]
@@ -525,6 +525,14 @@ class _Search:
             interrupted=interrupted,
             notes=tuple(self.notes),
         )
+
+
+def _one_of_each_first(patches: Sequence[Patch]) -> list[Patch]:
+    """The best answer to each kind of fault before second answers to any; both in the order given."""
+    firsts: dict[frozenset[str], Patch] = {}
+    for patch in patches:
+        firsts.setdefault(frozenset(patch.fault_kinds), patch)
+    return [*firsts.values(), *(patch for patch in patches if patch not in firsts.values())]
 
 
 def _rounded(share: float) -> float:

@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 from dlfix.diagnose.diagnosis import chosen_fits, diagnose
 from dlfix.diagnose.facts import FACTS, FAULT_KINDS, facts_for
-from dlfix.diagnose.findings import Diagnosis
-from dlfix.diagnose.hypotheses import EVIDENCE
-from dlfix.diagnose.localize import EXPLAINS
+from dlfix.diagnose.findings import Diagnosis, Symptom
+from dlfix.diagnose.hypotheses import EVIDENCE, Hypothesis
+from dlfix.diagnose.localize import EXPLAINS, explain_away
 from dlfix.diagnose.trace import DataSample, FitTrace
 from traces import compiled, data, dense_layers, fit_trace, raised, site, span, statistics, trace, two_moons
 
@@ -306,3 +306,12 @@ def test_codes_and_heavy_tails_are_faults_of_encoding_only_where_training_is_poo
     facts = facts_for(trace(poor), found, found.faults[0])
     assert (facts["inputs.category_columns"], facts["inputs.heavy_tails"]) == ((0,), 1)
     assert diagnose(trace(fit_trace(x=x, y=y))).faults == ()
+
+
+def test_the_same_fault_in_several_layers_explains_no_more_than_in_one() -> None:
+    def suspect(kind: str, confidence: float) -> Hypothesis:
+        return Hypothesis(kind, confidence, Symptom("any", "text"), (), None, None, False, "text")
+
+    epochs, cause = suspect("epochs", 0.5), suspect("initializer", 0.7)
+    once, thrice = (explain_away([epochs, *[cause] * count])[0].confidence for count in (1, 3))
+    assert once == thrice < epochs.confidence

@@ -287,3 +287,11 @@ def test_a_second_look_that_finds_a_known_composition_does_not_double_it():
     keys = [one.patch.key for one in outcome.suggestions]
     assert "a+b" in keys
     assert len(keys) == len(set(keys))
+
+
+def test_what_a_second_look_brings_is_tried_fault_by_fault():
+    """The answer to the last fault comes before second answers to the first."""
+    found = [patch(f"variant-{number}", kind="first", support=0.5) for number in range(8)]
+    runner = FakeRunner(lambda parts, seed: 0.9 if {"b", "last"} <= parts else 0.5 if "b" in parts else 0.1)
+    outcome = run(runner, second_look=lambda leader, seconds: [*found, patch("last", support=0.1)])
+    assert set(outcome.suggestions[0].patch.key.split("+")) == {"b", "last"}
