@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -10,13 +11,14 @@ from .observer import Snapshot
 from .session import untouched_randomness
 
 if TYPE_CHECKING:
+    from ..findings import Task
+    from ..trace import ArrayFacts
     from .fit_watch import FitWatch
 
 
 def evaluate_after(watch: FitWatch, model: Any) -> dict[str, Any]:
     """Evaluate on the validation sample, else on the training sample; the model is left as it was."""
     from ..evaluation import evaluate_model
-    from ..task import infer_task
 
     if watch.data is None:
         return {}
@@ -30,7 +32,7 @@ def evaluate_after(watch: FitWatch, model: Any) -> dict[str, Any]:
     targets = sample.validation_targets if held_out else sample.targets
     losses = watch.compile_facts.losses if watch.compile_facts else ()
     logits = [loss.from_logits for loss in losses] or [False]
-    tasks = [infer_task(facts) for facts in data.targets]
+    tasks = _tasks(data.targets, [loss.name for loss in losses], model)
     names = [name for name, _ in watch.data.training[0]]
     given: Any = inputs[0] if len(inputs) == 1 else list(inputs)
     if watch.data.inputs_are_named:
@@ -47,6 +49,20 @@ def evaluate_after(watch: FitWatch, model: Any) -> dict[str, Any]:
         )
     _restore_state(model, state)
     return dict(result)
+
+
+def _tasks(targets: Sequence[ArrayFacts], losses: Sequence[str], model: Any) -> list[Task]:
+    """What each output is to learn, read as the diagnosis reads it: loss and output size break ties."""
+    from ..losses import canonical_name
+    from ..task import infer_task
+
+    outputs = list(getattr(model, "outputs", None) or ())  # a subclassed model has none
+    tasks = []
+    for place, facts in enumerate(targets):
+        loss = canonical_name(losses[min(place, len(losses) - 1)]) if losses else None
+        units = outputs[place].shape[-1] if place < len(outputs) and len(outputs[place].shape) > 1 else None
+        tasks.append(infer_task(facts, loss=loss, output_units=units))
+    return tasks
 
 
 def _row_shapes(targets: tuple[np.ndarray, ...]) -> list[tuple[int, ...]]:

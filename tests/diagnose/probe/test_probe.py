@@ -379,3 +379,18 @@ def test_localizer_by_hand(capsys: pytest.CaptureFixture[str]) -> None:
     steps = len(fit.statistics.steps)
     model.fit(x, y, epochs=1, verbose=0)
     assert len(localizer.trace.fits[0].statistics.steps) == steps  # a later fit without the callback is not watched
+
+
+def test_class_ids_in_every_step_of_a_sequence_are_scored_as_classes(record: Callable[..., Trace]) -> None:
+    """Rows of small whole numbers may be amounts; the loss and the size of the output say that they are not."""
+    trace = record(
+        """\
+        ids = np.random.default_rng(0).integers(0, 3, (96, 12))
+        m = keras.Sequential([keras.Input((12, 3)), L.Dense(3, "softmax")])
+        m.compile(keras.optimizers.Adam(0.1), "sparse_categorical_crossentropy")
+        m.fit(np.eye(3)[ids], ids, epochs=10, verbose=0)
+        """
+    )
+    evaluation = trace.fits[0].evaluation
+    assert evaluation["metric"] == "accuracy"
+    assert evaluation["skill"] > 0.9
