@@ -27,8 +27,8 @@ SOURCES: Mapping[str, tuple[str, ...]] = {
         *("dlfix/assemble.py", "dlfix/pipeline.py", "dlfix/proposals.py", "dlfix/settings.py"),
     ),
     "baseline": ("benchmarks/run/baselines", "diagnose/deeplocalize.py"),
-    "random": ("benchmarks/run/random_repair.py", "knowledge_base", "repair"),
-    "skill": (),
+    "random": ("benchmarks/run/random_repair.py", "diagnose", "knowledge_base", "repair", "dlfix/proposals.py"),
+    "skill": ("repair/trials", "diagnose/evaluation.py", "diagnose/skill.py", "diagnose/task.py"),
     "plain": (),
 }
 
