@@ -61,6 +61,8 @@ LOOK_SHARE = 0.5
 LOOK_SLACK = 5.0
 #: Patches from such a second diagnosis that are tried together with the one that was diagnosed.
 MOST_UNCOVERED = 6
+#: Of these, so many also two at a time.
+MOST_PAIRED = 5
 
 #: Diagnoses the patched script within so many seconds; returns patches, for the sources as they are, against what
 #: is still wrong, best supported first. Empty when nothing is.
@@ -401,7 +403,7 @@ class _Search:
             contenders.add_singles(uncovered)
             self.message = "trying what it uncovered"
             additions = [(one,) for one in uncovered[:MOST_UNCOVERED]]
-            better = self._extended(begin.parts, [*additions, *combinations(uncovered[:3], 2)])
+            better = self._extended(begin.parts, [*additions, *combinations(uncovered[:MOST_PAIRED], 2)])
             if better is None or not contenders.beats(better, leader):
                 break
             leader = self._compose(better)
