@@ -69,10 +69,14 @@ def round_rate(value: float) -> float:
 
 
 def suggested_epochs(subject: Subject) -> int:
-    """Epochs after which a falling loss should have levelled off: more of them, the fewer updates there were."""
+    """Epochs after which a falling loss should have levelled off: more of them, the fewer updates there were.
+
+    With very few, as many as make 1,000 steps, which at the usual 1e-3 of the weights' size can move the weights by
+    their own size.
+    """
     epochs = max(1, subject.fit.fit.epochs, int(subject.losses.size))
     steps = updates_made(subject.fit) or 1
-    factor = 10 if steps < 100 else 5 if steps < 2000 else 3
+    factor = math.ceil(1000 / steps) if steps < 100 else 5 if steps < 2000 else 3
     return min(epochs * factor, max(epochs * 2, 2000))
 
 

@@ -61,6 +61,8 @@ LOOK_SHARE = 0.5
 LOOK_SLACK = 5.0
 #: Patches from such a second diagnosis that are tried together with the one that was diagnosed.
 MOST_UNCOVERED = 6
+#: Parts of a patch that answers everything at once; with more, one that does harm becomes too likely.
+MOST_AT_ONCE = 6
 #: Of these, so many also two at a time.
 MOST_PAIRED = 5
 
@@ -363,13 +365,13 @@ class _Search:
             leader = better
         return leader
 
-    def _extended(self, begin: tuple[Patch, ...], additions: Sequence[tuple[Patch, ...]]) -> Candidate | None:
+    def _extended(
+        self, begin: tuple[Patch, ...], additions: Sequence[tuple[Patch, ...]], most: int = MOST_PARTS
+    ) -> Candidate | None:
         """The best of these parts with one of the additions each, as far as they were or can be tried."""
         wider: list[Candidate] = []
         for addition in additions:
-            composed = (
-                self.contenders.composed([*begin, *addition]) if len(begin) + len(addition) <= MOST_PARTS else None
-            )
+            composed = self.contenders.composed([*begin, *addition]) if len(begin) + len(addition) <= most else None
             if composed is not None:
                 wider.append(composed)
             if len(wider) == MOST_EXTENSIONS:
@@ -402,8 +404,7 @@ class _Search:
             uncovered = _one_of_each_first([one for one in found if one.key not in begin.keys])
             contenders.add_singles(uncovered)
             self.message = "trying what it uncovered"
-            additions = [(one,) for one in uncovered[:MOST_UNCOVERED]]
-            better = self._extended(begin.parts, [*additions, *combinations(uncovered[:MOST_PAIRED], 2)])
+            better = self._extended(begin.parts, _additions(begin, uncovered), MOST_AT_ONCE)
             if better is None or not contenders.beats(better, leader):
                 break
             leader = self._compose(better)
@@ -527,6 +528,23 @@ class _Search:
             interrupted=interrupted,
             notes=tuple(self.notes),
         )
+
+
+def _additions(begin: Candidate, uncovered: Sequence[Patch]) -> list[tuple[Patch, ...]]:
+    """What to add to a patch: an answer to everything that it uncovered at once, each alone, and the first by twos.
+
+    Where three faults hide each other, nothing short of mending all of them shows anything; what was not needed is
+    dropped again later.
+    """
+    answered = {kind for part in begin.parts for kind in part.fault_kinds}
+    everything: list[Patch] = []
+    for one in uncovered:
+        if not answered & set(one.fault_kinds) and len(begin.parts) + len(everything) < MOST_AT_ONCE:
+            everything.append(one)
+            answered.update(one.fault_kinds)
+    additions = [tuple(everything)] if len(everything) > 2 else []
+    additions += [(one,) for one in uncovered[:MOST_UNCOVERED]]
+    return [*additions, *combinations(uncovered[:MOST_PAIRED], 2)]
 
 
 def _one_of_each_first(patches: Sequence[Patch]) -> list[Patch]:

@@ -295,3 +295,12 @@ def test_what_a_second_look_brings_is_tried_fault_by_fault():
     runner = FakeRunner(lambda parts, seed: 0.9 if {"b", "last"} <= parts else 0.5 if "b" in parts else 0.1)
     outcome = run(runner, second_look=lambda leader, seconds: [*found, patch("last", support=0.1)])
     assert set(outcome.suggestions[0].patch.key.split("+")) == {"b", "last"}
+
+
+def test_three_faults_behind_another_are_mended_at_once_and_what_was_not_needed_is_dropped():
+    needed = {"a", "x", "y", "z"}
+    looks = [patch(name, support=0.2) for name in ("w", "x", "y", "z")]
+    runner = FakeRunner(lambda parts, seed: 0.9 if needed <= parts else 0.1)
+    outcome = run(runner, second_look=lambda leader, seconds: looks)
+    assert set(outcome.suggestions[0].patch.key.split("+")) == needed
+    assert outcome.suggestions[0].verdict is Verdict.FIXED
