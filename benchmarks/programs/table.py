@@ -49,6 +49,9 @@ def as_markdown(results: Mapping[str, Any]) -> str:
             program.get("data", ""),
         ]
         lines.append("| " + " | ".join(_text(cell) for cell in cells) + " |")
+    missing = len(cases) - len(results["programs"])
+    if missing:
+        lines += ["", f"**{missing} of {len(cases)} cases are not measured yet.**"]
     versions = ", ".join(f"{name} {number}" for name, number in results["versions"].items())
     lines += ["", f"Measured {results['date']} with Python {results['python']}, {versions}. Run it again with"
               " `python -m benchmarks.programs`.", ""]  # fmt: skip
