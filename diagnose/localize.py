@@ -61,9 +61,6 @@ EXPLAINS: Mapping[str, Mapping[str, float]] = {
     "hidden_activation": {"learning_rate": 0.6, "epochs": 0.7},
     "layers": {"output_units": 0.8, "loss": 0.6},
 }
-#: No other fault accounts for so few updates, nor lets them suffice: usual steps, of 1e-3 of the weights' size, then
-#: move the weights by a tenth at most.
-HOPELESSLY_FEW = 100
 #: Settings that make a training worse, but never end it with an exception.
 NEVER_RAISE = frozenset({"epochs", "batch_size", "dropout", "overfitting", "shuffle"})
 #: Where nothing particular is seen but the result is poor: settings that are most often at fault (developer fixes in
@@ -249,8 +246,6 @@ def _left_by(cause: Hypothesis, item: Hypothesis) -> float:
         too_low != (cause.kind == "hidden_activation") or cause.main.check == "missing-nonlinearity"
     ):
         return 1.0  # large steps kill units; fading gradients make steps small
-    if item.main.check == "too-few-updates" and (item.main.value or math.inf) < HOPELESSLY_FEW:
-        left = max(left, 0.8)
     return 1 - cause.confidence * (1 - left)
 
 

@@ -186,9 +186,15 @@ class _Run:
 
     def _load_knowledge(self) -> KnowledgeBase:
         from .knowledge_base import KnowledgeError, load_knowledge
+        from .knowledge_base.rule_order import load_rule_order
 
         try:
-            knowledge = load_knowledge(self.settings.rules, order=self.settings.rule_order)
+            order = load_rule_order(self.settings.rule_order)
+        except ValueError as error:
+            hint = "Give a file that `python -m benchmarks.calibration fit` wrote, or leave rule-order out."
+            raise UsageError("broken-rule-order", str(error), hint) from None
+        try:
+            knowledge = load_knowledge(self.settings.rules, order=order)
         except KnowledgeError as error:
             raise UsageError("broken-rule", str(error), "Correct that rule, or leave its folder out.") from None
         for wanted in (*self.settings.select, *self.settings.ignore):

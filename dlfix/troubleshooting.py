@@ -34,6 +34,10 @@ ENTRIES: dict[str, Entry] = {
         "A setting has a value it cannot have. The message names the setting, the value and the place.",
         "Durations are written 90s, 5m or 1h. A metric needs a direction (max or min).",
     ),
+    "broken-rule-order": Entry(
+        "The file of `--rule-order` is missing or holds no order of rules.",
+        "Give one that `python -m benchmarks.calibration fit` wrote, or leave the option out.",
+    ),
     "broken-configuration": Entry("`pyproject.toml` is not valid TOML.", "Correct the line that the message names."),
     "unknown-rule": Entry("No rule has that name.", "`dlfix rules` lists them all."),
     "broken-rule": Entry(

@@ -60,7 +60,10 @@ class KnowledgeBase:
 
 
 def load_knowledge(
-    extra_folders: Iterable[Path | str] = (), *, check_cases: bool | None = None, order: Path | None = None
+    extra_folders: Iterable[Path | str] = (),
+    *,
+    check_cases: bool | None = None,
+    order: RuleOrder | Uncalibrated | None = None,
 ) -> KnowledgeBase:
     """Load the shipped rules and those in folders of the user's.
 
@@ -68,10 +71,10 @@ def load_knowledge(
         extra_folders: Folders with further rules, one ``<id>.yaml`` each; subfolders are searched too.
         check_cases: Check the cases that rules cite. By default only for rules of the user's: the shipped ones are
             checked by the test suite, and reading the case file takes longer than reading all the rules.
-        order: A file with an order of rules other than the shipped one.
+        order: An order of rules other than the shipped one.
 
     Raises:
-        KnowledgeError: Something is wrong with a rule, or with the order; every mistake with file and line.
+        KnowledgeError: Something is wrong with a rule; every mistake with file and line.
 
     >>> "sigmoid-for-binary-output" in load_knowledge().by_id
     True
@@ -91,14 +94,9 @@ def load_knowledge(
                 problems.append(Problem(str(path), 1, f"rule {rule.id} is already defined in {files[rule.id]}"))
                 continue
             rules[rule.id], files[rule.id] = rule, path
-    rule_order: RuleOrder | Uncalibrated = Uncalibrated()
-    try:
-        rule_order = load_rule_order(order)
-    except ValueError as error:
-        problems.append(Problem(str(order), 1, str(error)))
     if problems:
         raise KnowledgeError(problems)
-    return KnowledgeBase(tuple(rules[rule_id] for rule_id in sorted(rules)), files, rule_order)
+    return KnowledgeBase(tuple(rules[rule_id] for rule_id in sorted(rules)), files, order or load_rule_order())
 
 
 def load_rule(path: Path, *, check_cases: bool = True) -> Rule:

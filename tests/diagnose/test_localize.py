@@ -315,15 +315,3 @@ def test_the_same_fault_in_several_layers_explains_no_more_than_in_one() -> None
     epochs, cause = suspect("epochs", 0.5), suspect("initializer", 0.7)
     once, thrice = (explain_away([epochs, *[cause] * count])[0].confidence for count in (1, 3))
     assert once == thrice < epochs.confidence
-
-
-def test_a_handful_of_updates_is_no_consequence_of_anything() -> None:
-    def left(updates: float) -> float:
-        few = Hypothesis(
-            "epochs", 0.4, Symptom("too-few-updates", "text", value=updates), (), None, None, False, "text"
-        )
-        cause = Hypothesis("output_activation", 0.95, Symptom("any", "text"), (), None, None, False, "text")
-        return explain_away([few, cause])[0].confidence / 0.4
-
-    assert left(20) > 0.75
-    assert left(250) < 0.5

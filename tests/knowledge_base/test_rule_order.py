@@ -6,7 +6,7 @@ import json
 
 import pytest
 from dlfix.diagnose import confidence
-from dlfix.knowledge_base import KnowledgeError, load_knowledge
+from dlfix.knowledge_base import load_knowledge
 from dlfix.knowledge_base.rule_order import RuleOrder, Uncalibrated, load_rule_order
 
 ORDER = {"intercept": 0.0, "fault_weight": 1.0, "rule_weight": 0.5, "offsets": {"often-right": 1.0}}
@@ -30,15 +30,15 @@ def test_outcomes_move_a_rule(file):
 
 
 def test_the_knowledge_base_takes_another_order(file):
-    assert load_knowledge(order=file).order == RuleOrder(**ORDER)
+    assert load_knowledge(order=load_rule_order(file)).order == RuleOrder(**ORDER)
 
 
 @pytest.mark.parametrize("text", ["", "[]", '{"intercept": 0}', json.dumps({**ORDER, "intercept": float("inf")})])
 def test_a_broken_order_is_refused_with_its_name(tmp_path, text):
     path = tmp_path / "order.json"
     path.write_text(text)
-    with pytest.raises(KnowledgeError, match=r"order\.json"):
-        load_knowledge(order=path)
+    with pytest.raises(ValueError, match=r"order\.json"):
+        load_rule_order(path)
 
 
 @pytest.mark.parametrize("raw", [0.02, 0.1, 0.5, 0.9, 0.98])
