@@ -539,9 +539,11 @@ def _additions(begin: Candidate, uncovered: Sequence[Patch]) -> list[tuple[Patch
     answered = {kind for part in begin.parts for kind in part.fault_kinds}
     everything: list[Patch] = []
     for one in uncovered:
-        if not answered & set(one.fault_kinds) and len(begin.parts) + len(everything) < MOST_AT_ONCE:
+        # By its first fault only: a higher learning rate may do against too few epochs as well, but need not suffice.
+        first = one.fault_kinds[:1]
+        if not answered.issuperset(first) and len(begin.parts) + len(everything) < MOST_AT_ONCE:
             everything.append(one)
-            answered.update(one.fault_kinds)
+            answered.update(first)
     additions = [tuple(everything)] if len(everything) > 2 else []
     additions += [(one,) for one in uncovered[:MOST_UNCOVERED]]
     return [*additions, *combinations(uncovered[:MOST_PAIRED], 2)]
