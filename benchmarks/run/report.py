@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from statistics import median
 from typing import Any
+
+from .judge import NOTHING_TO_GAIN
 
 #: What the paper says of its own tool and of the best callback that Keras ships, of 40 bugs.
 PUBLISHED = (
@@ -37,6 +40,10 @@ def as_markdown(document: Mapping[str, Any]) -> str:
         *_summary(cases),
         "",
         *_false_alarms(found["healthy"]),
+        "",
+        "## Goals",
+        "",
+        *_goals(cases, found["healthy"]),
         "",
         "## Detection and localization",
         "",
@@ -149,6 +156,61 @@ def _false_alarms(healthy: Sequence[Row]) -> list[str]:
             ]
             lines.append(f"| {TITLES[tool]} | {' | '.join(cells)} | {_share(alarm for _, alarm in own)} |")
     return lines
+
+
+def _goals(cases: Sequence[Row], healthy: Sequence[Row]) -> list[str]:
+    """What the project set out to reach, next to what it reaches."""
+    rows = [row for row in cases if row["counted"] and row["genuine"] is not False]
+    own = [row["tools"]["dlfix"] for row in rows if "dlfix" in row["tools"]]
+    judged = [(row, row["tools"]["dlfix"]["repair"]) for row in rows if "repair" in row["tools"].get("dlfix", {})]
+    of_use = [(row, repair) for row, repair in judged if repair["state"] != "nothing to gain"]
+    repaired = [repair["state"] == "repaired" for _, repair in of_use]
+    both = [
+        (repair["state"] == "repaired", row["tools"]["random"]["repair"]["state"] == "repaired")
+        for row, repair in of_use
+        if "random" in row["tools"]
+    ]
+    below = [row["case"] for row, repair in judged if _is_below_published(row, repair)]
+    edits = [(repair["edits"], row["reference_edits"]) for row, repair in of_use if repair["state"] == "repaired"]
+    silent = [not row["tools"]["dlfix"]["alarm"] for row in healthy if "dlfix" in row["tools"]]
+    lines = [
+        "Of the rebuilt programs with a fault by our audit, whether it shows in the stand-in or not; repairs, of those"
+        " where there is anything to gain.",
+        "",
+        _line(["", "goal", "reached", "met"]),
+        "|---|---|---|---|",
+    ]
+    for name, goal, values, least in (
+        ("detected", "all but one", [one["detected"] for one in own], 1 - 1 / max(1, len(own))),
+        ("localized, top 1", "85 %", [one["top1"] for one in own], 0.85),
+        ("localized, top 3", "95 %", [one["top3"] for one in own], 0.95),
+        ("repaired", "90 %", repaired, 0.9),
+        ("silent on healthy programs", "97 %", silent, 0.97),
+    ):
+        if values:
+            reached = sum(values) / len(values)
+            lines.append(_line([name, goal, f"{_share(values)}, {reached:.0%}", _yes(reached >= least - 1e-9)]))
+    if judged:
+        lines.append(_line(["below the published patch", "none", ", ".join(below) or "none", _yes(not below)]))
+    if both:
+        reached, other = _share(mine for mine, _ in both), _share(its for _, its in both)
+        fewer = sum(its for _, its in both) < sum(mine for mine, _ in both)
+        lines.append(
+            _line(["repaired by random search", "fewer", f"{other}; dlfix, of the same, {reached}", _yes(fewer)])
+        )
+    if edits:
+        mine, published = median(one for one, _ in edits), median(its for _, its in edits)
+        cell = f"{mine:g} against {published:g} of the published patches"
+        lines.append(_line(["median edits of what repairs", "no more", cell, _yes(mine <= published)]))
+    return lines
+
+
+def _is_below_published(row: Row, own: Row) -> bool:
+    """A missing suggestion is below a published patch that gains something."""
+    if own["skill"] is not None:
+        return own["not_below_published"] is False
+    published, buggy = row["skill"]["published"], row["skill"]["buggy"]
+    return published is not None and published - buggy > NOTHING_TO_GAIN
 
 
 # -- one row per case ----------------------------------------------------------------------------------------------

@@ -154,3 +154,16 @@ def test_the_page_says_when_records_are_old(records):
 
 def test_the_page_tells_where_it_was_measured(records):
     assert "2026-01-01, Python 3.12, dlfix 0; Linux, 2 cores; load average while it ran 0.5 to 0.5" in page(records)
+
+
+def test_the_page_holds_goals_against_what_was_reached(records):
+    text = page(records)
+    assert "| detected | all but one | 1/1, 100% | yes |" in text
+    assert "| repaired | 90 % | 1/1, 100% | yes |" in text
+    assert "| silent on healthy programs | 97 % | 1/2, 50% | no |" in text
+    assert "| below the published patch | none | none | yes |" in text
+
+
+def test_no_suggestion_is_below_a_patch_that_helps(records):
+    records[f"dlfix suggest 90s {BUGGY}"] = record({"suggestions": [], "seconds": 80.0, "trials": 12})
+    assert f"| below the published patch | none | {CASE} | no |" in page(records)
