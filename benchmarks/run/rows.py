@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -125,7 +124,7 @@ def _case_row(case: Case, found: _Found) -> dict[str, Any]:
         "case": case.id,
         "counted": case.id != UNCOUNTED,
         "genuine": case.assessment.genuine_fault,
-        "shows_fault": _shows(case.id, buggy, published, better),
+        "shows_fault": _shows(buggy, published, better),
         "faults": [_expected(fault) for fault in case.faults if fault.real],
         "skill": {"buggy": _mean(buggy), "published": _mean(published), "better": _mean(better)},
         "reference_edits": len(case.patch),
@@ -174,24 +173,9 @@ def _repair(
     }
 
 
-def _shows(
-    case: str, buggy: judge.Skills | None, published: judge.Skills | None, better: judge.Skills | None
-) -> bool | None:
+def _shows(buggy: judge.Skills | None, published: judge.Skills | None, better: judge.Skills | None) -> bool | None:
     """Whether the rebuilt program is clearly worse than a reference; None where that was not measured."""
-    if buggy is None:
-        told = str(description(case).get("shows_fault", "")).strip().lower()
-        return {"yes": True, "true": True, "partly": True, "no": False, "false": False}.get(first_word(told))
-    return judge.shows_fault(buggy, (published, better))
-
-
-def first_word(text: str) -> str:
-    """Of a sentence like ``no: …``.
-
-    Example:
-        >>> first_word("partly, on two of five seeds")
-        'partly'
-    """
-    return re.split(r"\W", text, maxsplit=1)[0]
+    return None if buggy is None else judge.shows_fault(buggy, (published, better))
 
 
 def _expected(fault: CaseFault) -> str:
