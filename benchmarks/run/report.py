@@ -7,6 +7,7 @@ from statistics import median
 from typing import Any
 
 from .judge import NOTHING_TO_GAIN
+from .rows import BETTER_FIX, FAULTLESS, FIX_IN_VAIN, HEALTHY
 
 #: What the paper says of its own tool and of the best callback that Keras ships, of 40 bugs.
 PUBLISHED = (
@@ -142,19 +143,22 @@ def _counts(tool: str, own: Sequence[Row]) -> list[str]:
 
 def _false_alarms(healthy: Sequence[Row]) -> list[str]:
     lines = [
-        "False alarms on programs in which nothing is wrong:",
+        "False alarms on programs in which nothing is wrong. Better fixes that gain nothing over the buggy program, or"
+        " fall short of the published patch, are not healthy; what is said of them does not count.",
         "",
-        "| tool | cases without a fault | better fixes | other healthy programs | all |",
-        "|---|---|---|---|---|",
+        "| tool | cases without a fault | better fixes | other healthy programs | all |"
+        " (better fixes that do not train) |",
+        "|---|---|---|---|---|---|",
     ]
     for tool in _DETECTORS:
         own = [(row["group"], row["tools"][tool]["alarm"]) for row in healthy if tool in row["tools"]]
         if own:
             cells = [
-                _share(alarm for group, alarm in own if group == wanted)
-                for wanted in ("case without a fault", "better fix", "healthy")
+                *(_share(alarm for group, alarm in own if group == one) for one in (FAULTLESS, BETTER_FIX, HEALTHY)),
+                _share(alarm for group, alarm in own if group != FIX_IN_VAIN),
+                _share(alarm for group, alarm in own if group == FIX_IN_VAIN),
             ]
-            lines.append(f"| {TITLES[tool]} | {' | '.join(cells)} | {_share(alarm for _, alarm in own)} |")
+            lines.append(_line([TITLES[tool], *cells]))
     return lines
 
 
@@ -172,7 +176,9 @@ def _goals(cases: Sequence[Row], healthy: Sequence[Row]) -> list[str]:
     ]
     below = [row["case"] for row, repair in judged if _is_below_published(row, repair)]
     edits = [(repair["edits"], row["reference_edits"]) for row, repair in of_use if repair["state"] == "repaired"]
-    silent = [not row["tools"]["dlfix"]["alarm"] for row in healthy if "dlfix" in row["tools"]]
+    silent = [
+        not row["tools"]["dlfix"]["alarm"] for row in healthy if "dlfix" in row["tools"] and row["group"] != FIX_IN_VAIN
+    ]
     lines = [
         "Of the rebuilt programs with a fault by our audit, whether it shows in the stand-in or not; repairs, of those"
         " where there is anything to gain.",
@@ -304,7 +310,7 @@ def _misses(cases: Sequence[Row], healthy: Sequence[Row]) -> list[str]:
     for title, wrong, why in kinds:
         found = [f"- {row['case']}{_remark(row)}: {_text(why(row, one))}" for row, one in own if wrong(row, one)]
         lines += [f"**{title}** ({len(found)})", "", *(found or ["- none"]), ""]
-    alarms = [row for row in healthy if row["tools"].get("dlfix", {}).get("alarm")]
+    alarms = [row for row in healthy if row["tools"].get("dlfix", {}).get("alarm") and row["group"] != FIX_IN_VAIN]
     named = [f"- {row['program']}: {_text(row['tools']['dlfix']['said'])}" for row in alarms]
     lines += [f"**False alarms** ({len(named)})", "", *(named or ["- none"]), ""]
     broken = [row for row in healthy if row["tools"].get("dlfix", {}).get("error")]

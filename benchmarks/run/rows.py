@@ -16,6 +16,13 @@ from .records import text_digest
 #: The row of the benchmark that its own table declares faultless; the 40 others are the bugs that the paper counts.
 UNCOUNTED = "41372874"
 BASELINES = ("deeplocalize", "terminate_on_nan", "early_stopping_loss", "early_stopping_accuracy")
+#: Groups of programs that are said to be healthy; those of the third are by measurement not.
+FAULTLESS, BETTER_FIX, FIX_IN_VAIN, HEALTHY = (
+    "case without a fault",
+    "better fix",
+    "better fix that does not train",
+    "healthy",
+)
 _SHOWN_FAULTS = 3
 
 Records = Mapping[str, Mapping[str, Any]]
@@ -41,7 +48,7 @@ def derive(records: Records, budget: str, seeds: Sequence[int]) -> dict[str, Any
             for case in load_cases()
             if (told := description(case)) and not told.get("rebuilt", True)
         },
-        "healthy": _healthy_rows(records),
+        "healthy": _healthy_rows(records, frozenset(seeds)),
     }
 
 
@@ -189,18 +196,39 @@ def _named(fault: Mapping[str, Any], layers: Mapping[int, int]) -> str:
     return f"{fault['kind']} of layer {layers.get(fault['layer']['index'], fault['layer']['name'])}"
 
 
-def _healthy_rows(records: Records) -> list[dict[str, Any]]:
+def _healthy_rows(records: Records, seeds: frozenset[int]) -> list[dict[str, Any]]:
     """One row per healthy program that any tool was run on."""
     faultless = [f"{case.id}/{BUGGY}" for case in load_cases().values() if case.assessment.genuine_fault is False]
-    fixes = [f"{case}/{BETTER}" for case in load_cases()]
     others = sorted({key.split(" ")[-1] for key in records if key.split(" ")[-1].startswith("healthy/")})
+    programs = [(FAULTLESS, program) for program in faultless]
+    programs += [
+        (BETTER_FIX if _fix_helps(records, case, seeds) else FIX_IN_VAIN, f"{case.id}/{BETTER}")
+        for case in load_cases().values()
+    ]
+    programs += [(HEALTHY, program) for program in others]
     rows = []
-    for group, programs in (("case without a fault", faultless), ("better fix", fixes), ("healthy", others)):
-        for program in programs:
-            tools = dict(_alarms(records, program))
-            if tools:
-                rows.append({"program": program, "group": group, "tools": tools})
+    for group, program in programs:
+        tools = dict(_alarms(records, program))
+        if tools:
+            rows.append({"program": program, "group": group, "tools": tools})
     return rows
+
+
+def _fix_helps(records: Records, case: Case, seeds: frozenset[int]) -> bool:
+    """Whether the fix that the audit proposes leaves a program that trains.
+
+    One that gains nothing over a faulty program, or falls short of the published patch, is not healthy, whatever its
+    authors expected. Unmeasured ones get the benefit of the doubt.
+    """
+    skill = {}
+    for name in (BUGGY, PUBLISHED, BETTER):
+        outcome = _outcome(records, f"skill {case.id}/{name}")
+        if outcome is not None:
+            skill[name] = judge.skills([seed for seed in outcome["seeds"] if seed["seed"] in seeds])
+    if not skill.get(BETTER) or not skill.get(BUGGY):
+        return True
+    gains = case.assessment.genuine_fault is False or judge.is_gain(skill[BUGGY], skill[BETTER])
+    return gains and not (skill.get(PUBLISHED) and judge.is_gain(skill[BETTER], skill[PUBLISHED]))
 
 
 def _alarms(records: Records, program: str) -> Iterable[tuple[str, dict[str, Any]]]:

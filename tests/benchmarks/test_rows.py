@@ -135,7 +135,7 @@ def test_the_page_counts(records):
     assert "| rebuilt, with a fault by our audit | dlfix | 1/1 | 1/1 (1) | 1/1 (1) | 1/1 | 1/1 |" in text
     assert "| rebuilt, with a fault by our audit | DeepLocalize procedure | 1/1 | 1/1 |" in text
     assert "| all rebuilt, as the paper counts | dlfix | 2/2 | 1/2 (1) |" in text
-    assert "| dlfix | 1/1 | – | 0/1 | 1/2 |" in text
+    assert "| dlfix | 1/1 | – | 0/1 | 1/2 | – |" in text
     assert f"- {FAULTLESS}: epochs" in text
 
 
@@ -167,3 +167,20 @@ def test_the_page_holds_goals_against_what_was_reached(records):
 def test_no_suggestion_is_below_a_patch_that_helps(records):
     records[f"dlfix suggest 90s {BUGGY}"] = record({"suggestions": [], "seconds": 80.0, "trials": 12})
     assert f"| below the published patch | none | {CASE} | no |" in page(records)
+
+
+@pytest.mark.parametrize(
+    ("better", "counts"),
+    [((0.9, 0.91, 0.92), True), ((0.0, 0.0, 0.02), False), ((0.4, 0.41, 0.42), False)],
+    ids=["helps", "in vain", "worse than the published patch"],
+)
+def test_a_better_fix_that_does_not_train_is_no_healthy_program(records, better, counts):
+    case = "33969059"
+    records[f"skill {case}/buggy"] = record(skills(0.0, 0.0, 0.0))
+    records[f"skill {case}/published_patch"] = record(skills(0.8, 0.81, 0.82))
+    records[f"skill {case}/better_fix"] = record(skills(*better))
+    records[f"dlfix diagnose {case}/better_fix"] = record(diagnosis(("epochs", None)))
+    text = page(records)
+    assert ("| dlfix | 1/1 | 1/1 | 0/1 | 2/3 | – |" in text) == counts
+    assert ("| dlfix | 1/1 | – | 0/1 | 1/2 | 1/1 |" in text) != counts
+    assert (f"- {case}/better_fix: epochs" in text) == counts
