@@ -31,6 +31,7 @@ def suggest(
     max_patches: int | None = None,
     validate: bool | None = None,
     rules: Sequence[str | os.PathLike[str]] = (),
+    rule_order: str | os.PathLike[str] | None = None,
     resume: bool = False,
     progress: ProgressCallback | None = None,
     run_folder: str | os.PathLike[str] | None = None,
@@ -56,6 +57,7 @@ def suggest(
         max_patches: Try at most this many patches.
         validate: Prove patches by trials (the default), or only propose them.
         rules: Folders with rules of your own.
+        rule_order: A file with an order of rules other than the shipped one, as ``benchmarks.calibration`` fits it.
         resume: Return the result of an identical earlier run, if there is one, instead of running again.
         progress: Called with a ``ProgressEvent`` whenever something moves on, in the calling thread or another.
         run_folder: Folder in which ``.dlfix`` is made; the current one by default.
@@ -88,6 +90,7 @@ def suggest(
         "max_patches": max_patches,
         "validate": validate,
         "rules": tuple(Path(folder) for folder in rules),
+        "rule_order": None if rule_order is None else Path(rule_order),
     }
     source = Path(path)
     return run(

@@ -215,10 +215,9 @@ def test_an_order_of_rules_that_changed_makes_another_run(stage, monkeypatch):
     assert "record" not in stage.seen
 
 
-def test_a_broken_order_of_rules_is_not_taken_for_a_broken_rule(stage, monkeypatch):
-    monkeypatch.setenv("DLFIX_RULE_ORDER", str(stage.project / "train.py"))
+def test_a_broken_order_of_rules_is_not_taken_for_a_broken_rule(stage):
     with pytest.raises(UsageError, match=r"train\.py is no order of rules") as caught:
-        dlfix.suggest("train.py")
+        dlfix.suggest("train.py", rule_order="train.py")
     assert caught.value.slug == "broken-rule-order"
 
 
