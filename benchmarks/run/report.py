@@ -7,7 +7,7 @@ from statistics import median
 from typing import Any
 
 from .judge import NOTHING_TO_GAIN
-from .rows import BETTER_FIX, FAULTLESS, FIX_IN_VAIN, HEALTHY
+from .rows import BETTER_FIX, FAULTLESS, HEALTHY, UNHEALTHY
 
 #: What the paper says of its own tool and of the best callback that Keras ships, of 40 bugs.
 PUBLISHED = (
@@ -143,11 +143,11 @@ def _counts(tool: str, own: Sequence[Row]) -> list[str]:
 
 def _false_alarms(healthy: Sequence[Row]) -> list[str]:
     lines = [
-        "False alarms on programs in which nothing is wrong. Better fixes that gain nothing over the buggy program, or"
-        " fall short of the published patch, are not healthy; what is said of them does not count.",
+        "False alarms on programs in which nothing is wrong. What measurement shows to be unhealthy does not count:"
+        " cases without a fault by our audit that a fix improves clearly, and better fixes that gain nothing over the"
+        " buggy program or fall short of the published patch.",
         "",
-        "| tool | cases without a fault | better fixes | other healthy programs | all |"
-        " (better fixes that do not train) |",
+        "| tool | cases without a fault | better fixes | other healthy programs | all | (unhealthy as measured) |",
         "|---|---|---|---|---|---|",
     ]
     for tool in _DETECTORS:
@@ -155,8 +155,8 @@ def _false_alarms(healthy: Sequence[Row]) -> list[str]:
         if own:
             cells = [
                 *(_share(alarm for group, alarm in own if group == one) for one in (FAULTLESS, BETTER_FIX, HEALTHY)),
-                _share(alarm for group, alarm in own if group != FIX_IN_VAIN),
-                _share(alarm for group, alarm in own if group == FIX_IN_VAIN),
+                _share(alarm for group, alarm in own if group != UNHEALTHY),
+                _share(alarm for group, alarm in own if group == UNHEALTHY),
             ]
             lines.append(_line([TITLES[tool], *cells]))
     return lines
@@ -177,7 +177,7 @@ def _goals(cases: Sequence[Row], healthy: Sequence[Row]) -> list[str]:
     below = [row["case"] for row, repair in judged if _is_below_published(row, repair)]
     edits = [(repair["edits"], row["reference_edits"]) for row, repair in of_use if repair["state"] == "repaired"]
     silent = [
-        not row["tools"]["dlfix"]["alarm"] for row in healthy if "dlfix" in row["tools"] and row["group"] != FIX_IN_VAIN
+        not row["tools"]["dlfix"]["alarm"] for row in healthy if "dlfix" in row["tools"] and row["group"] != UNHEALTHY
     ]
     lines = [
         "Of the rebuilt programs with a fault by our audit, whether it shows in the stand-in or not; repairs, of those"
@@ -310,7 +310,7 @@ def _misses(cases: Sequence[Row], healthy: Sequence[Row]) -> list[str]:
     for title, wrong, why in kinds:
         found = [f"- {row['case']}{_remark(row)}: {_text(why(row, one))}" for row, one in own if wrong(row, one)]
         lines += [f"**{title}** ({len(found)})", "", *(found or ["- none"]), ""]
-    alarms = [row for row in healthy if row["tools"].get("dlfix", {}).get("alarm") and row["group"] != FIX_IN_VAIN]
+    alarms = [row for row in healthy if row["tools"].get("dlfix", {}).get("alarm") and row["group"] != UNHEALTHY]
     named = [f"- {row['program']}: {_text(row['tools']['dlfix']['said'])}" for row in alarms]
     lines += [f"**False alarms** ({len(named)})", "", *(named or ["- none"]), ""]
     broken = [row for row in healthy if row["tools"].get("dlfix", {}).get("error")]

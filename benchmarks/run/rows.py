@@ -16,13 +16,8 @@ from .records import text_digest
 #: The row of the benchmark that its own table declares faultless; the 40 others are the bugs that the paper counts.
 UNCOUNTED = "41372874"
 BASELINES = ("deeplocalize", "terminate_on_nan", "early_stopping_loss", "early_stopping_accuracy")
-#: Groups of programs that are said to be healthy; those of the third are by measurement not.
-FAULTLESS, BETTER_FIX, FIX_IN_VAIN, HEALTHY = (
-    "case without a fault",
-    "better fix",
-    "better fix that does not train",
-    "healthy",
-)
+#: Groups of programs that the audit or their authors call healthy; those of the last are by measurement not.
+FAULTLESS, BETTER_FIX, HEALTHY, UNHEALTHY = ("case without a fault", "better fix", "healthy", "unhealthy as measured")
 _SHOWN_FAULTS = 3
 
 Records = Mapping[str, Mapping[str, Any]]
@@ -198,13 +193,13 @@ def _named(fault: Mapping[str, Any], layers: Mapping[int, int]) -> str:
 
 def _healthy_rows(records: Records, seeds: frozenset[int]) -> list[dict[str, Any]]:
     """One row per healthy program that any tool was run on."""
-    faultless = [f"{case.id}/{BUGGY}" for case in load_cases().values() if case.assessment.genuine_fault is False]
     others = sorted({key.split(" ")[-1] for key in records if key.split(" ")[-1].startswith("healthy/")})
-    programs = [(FAULTLESS, program) for program in faultless]
-    programs += [
-        (BETTER_FIX if _fix_helps(records, case, seeds) else FIX_IN_VAIN, f"{case.id}/{BETTER}")
-        for case in load_cases().values()
-    ]
+    programs = []
+    for case in load_cases().values():
+        skill = _skills(records, case.id, seeds)
+        if case.assessment.genuine_fault is False:
+            programs.append((UNHEALTHY if _is_improved(skill) else FAULTLESS, f"{case.id}/{BUGGY}"))
+        programs.append((BETTER_FIX if _fix_trains(case, skill) else UNHEALTHY, f"{case.id}/{BETTER}"))
     programs += [(HEALTHY, program) for program in others]
     rows = []
     for group, program in programs:
@@ -214,21 +209,31 @@ def _healthy_rows(records: Records, seeds: frozenset[int]) -> list[dict[str, Any
     return rows
 
 
-def _fix_helps(records: Records, case: Case, seeds: frozenset[int]) -> bool:
+def _skills(records: Records, case: str, seeds: frozenset[int]) -> dict[str, judge.Skills]:
+    """By variant, of those that were measured."""
+    found = {}
+    for name in (BUGGY, PUBLISHED, BETTER):
+        outcome = _outcome(records, f"skill {case}/{name}")
+        if outcome is not None:
+            found[name] = judge.skills([seed for seed in outcome["seeds"] if seed["seed"] in seeds])
+    return found
+
+
+def _is_improved(skill: Mapping[str, judge.Skills]) -> bool:
+    """Whether a fix makes clearly more of the program, so that it cannot be called healthy whatever the audit says."""
+    return BUGGY in skill and judge.shows_fault(skill[BUGGY], (skill.get(PUBLISHED), skill.get(BETTER)))
+
+
+def _fix_trains(case: Case, skill: Mapping[str, judge.Skills]) -> bool:
     """Whether the fix that the audit proposes leaves a program that trains.
 
     One that gains nothing over a faulty program, or falls short of the published patch, is not healthy, whatever its
     authors expected. Unmeasured ones get the benefit of the doubt.
     """
-    skill = {}
-    for name in (BUGGY, PUBLISHED, BETTER):
-        outcome = _outcome(records, f"skill {case.id}/{name}")
-        if outcome is not None:
-            skill[name] = judge.skills([seed for seed in outcome["seeds"] if seed["seed"] in seeds])
-    if not skill.get(BETTER) or not skill.get(BUGGY):
+    if BUGGY not in skill or BETTER not in skill:
         return True
     gains = case.assessment.genuine_fault is False or judge.is_gain(skill[BUGGY], skill[BETTER])
-    return gains and not (skill.get(PUBLISHED) and judge.is_gain(skill[BETTER], skill[PUBLISHED]))
+    return gains and not (PUBLISHED in skill and judge.is_gain(skill[BETTER], skill[PUBLISHED]))
 
 
 def _alarms(records: Records, program: str) -> Iterable[tuple[str, dict[str, Any]]]:
