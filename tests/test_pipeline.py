@@ -204,9 +204,8 @@ def test_a_data_file_that_changed_makes_another_run(stage):
 def test_an_order_of_rules_that_changed_makes_another_run(stage, monkeypatch):
     order = stage.project / "order.json"
     monkeypatch.setenv("DLFIX_RULE_ORDER", str(order))
-    for intercept in (0.0, 1.0):
-        coefficients = {"intercept": intercept, "fault_weight": 1.0, "rule_weight": 1.0, "offsets": {}}
-        order.write_text(json.dumps(coefficients))
+    for offset in (0.0, 1.0):
+        order.write_text(json.dumps({"offsets": {"sigmoid-for-binary-output": offset}}))
         stage.seen.clear()
         dlfix.suggest("train.py", resume=True)
         assert "record" in stage.seen

@@ -1,8 +1,9 @@
 """``python -m benchmarks.calibration collect|fit``: measure outcomes on the programs, then fit what dlfix ships.
 
 ``collect`` trains; it writes ``outcomes.json`` after each program and skips what it knows of the same bytes. ``fit``
-takes seconds; it writes the shipped coefficients, ``orders.json`` (for each case the order of rules that was fitted
-without it, which ``benchmarks.run`` uses for that case) and ``results.md``.
+takes seconds; it writes the coefficients to ship, as far as they do better on cases left out than the authors' own
+judgement, ``orders.json`` (for each case the order of rules that was fitted without it, which ``benchmarks.run`` uses
+for that case) and ``results.md``.
 """
 
 from __future__ import annotations
@@ -76,38 +77,62 @@ def _fit() -> None:
     held, orders = leave_one_out(faults, answers)
     line = fit_line(faults)
     order = fit_order(with_confidence(answers, line))
-    _write(ROOT / "diagnose" / "confidence.json", _as_data(line))
-    _write(ROOT / "knowledge_base" / "rule_order.json", _as_data(order))
-    _write(HERE / "orders.json", {case: _as_data(one) for case, one in orders.items()})
-    (HERE / "results.md").write_text(_report(outcomes, faults, answers, measures(held), line, order), encoding="utf-8")
+    measured = measures(held)
+    before, after = measured["before"], measured["after"]
+    # What does no better on cases left out than the authors' judgement does not take its place.
+    line_ships = after["fault_brier"] < before["fault_brier"]
+    order_ships = (
+        after["better_of_two_first"] > before["better_of_two_first"]
+        and after["mean_place_of_first_patch_that_helps"] <= before["mean_place_of_first_patch_that_helps"]
+    )
+    _ship(ROOT / "diagnose" / "confidence.json", _as_data(line) if line_ships else None)
+    _ship(ROOT / "knowledge_base" / "rule_order.json", _as_data(order) if order_ships else None)
+    _ship(HERE / "orders.json", {case: _as_data(one) for case, one in orders.items()} if order_ships else None)
+    shipped = [_told_line(line, line_ships), _told_order(order, order_ships)]
+    (HERE / "results.md").write_text(_report(outcomes, faults, answers, measured, shipped), encoding="utf-8")
+
+
+def _told_line(line: Line, ships: bool) -> str:
+    told = f"Log-odds of a fault = {line.intercept:.2f} + {line.slope:.2f} × raw log-odds"
+    return f"{told}: shipped." if ships else f"{told}: no better on cases left out, so confidences stay as judged."
+
+
+def _told_order(order: Order, ships: bool) -> str:
+    furthest = sorted(order.offsets.items(), key=lambda item: -abs(item[1]))[:6]
+    named = ", ".join(f"{rule} {offset:+.2f}" for rule, offset in furthest)
+    told = f"Offsets of {len(order.offsets)} rules, the largest: {named}"
+    return (
+        f"{told}. Shipped." if ships else f"{told}. Not clearly better on cases left out, so the order stays as judged."
+    )
 
 
 def _as_data(model: Line | Order) -> dict[str, Any]:
     return asdict(model)
 
 
-def _write(path: Path, data: Any) -> None:
-    path.write_text(json.dumps(data, indent=1, sort_keys=True) + "\n", encoding="utf-8")
+def _ship(path: Path, data: Any) -> None:
+    if data is None:
+        path.unlink(missing_ok=True)
+    else:
+        path.write_text(json.dumps(data, indent=1, sort_keys=True) + "\n", encoding="utf-8")
 
 
-def _report(  # noqa: PLR0917
+def _report(
     outcomes: dict[str, Any],
     faults: list[dict[str, Any]],
     answers: list[dict[str, Any]],
     measured: dict[str, dict[str, float]],
-    line: Line,
-    order: Order,
+    shipped: list[str],
 ) -> str:
     before, after = measured["before"], measured["after"]
     names = {
         "fault_brier": "confidence in a fault: Brier score",
         "fault_calibration_error": "confidence in a fault: expected calibration error",
         "fault_auc": "confidence in a fault: area under the ROC curve",
-        "patch_brier": "support of a patch: Brier score",
-        "patch_calibration_error": "support of a patch: expected calibration error",
-        "patch_auc": "support of a patch: area under the ROC curve",
-        "mean_place_of_first_patch_that_helps": "mean place of the first patch that helps",
+        "better_of_two_first": "of two patches of which one gains more, that one is tried first",
         "first_patch_helps": "share of programs whose first patch helps",
+        "mean_place_of_first_patch_that_helps": "mean place of the first patch that helps",
+        "mean_place_of_best_patch": "mean place of the best patch",
     }
     lines = [
         "# Calibration of confidences and of the order of rules",
@@ -121,9 +146,9 @@ def _report(  # noqa: PLR0917
         "|---|---|---|",
         *(f"| {text} | {before[name]:g} | {after[name]:g} |" for name, text in names.items()),
         "",
-        f"Shipped: log-odds of a fault = {line.intercept:.2f} + {line.slope:.2f} × raw log-odds; log-odds of a patch ="
-        f" {order.intercept:.2f} + {order.fault_weight:.2f} × fault + {order.rule_weight:.2f} × rule + offset of the"
-        f" rule ({len(order.offsets)} rules were tried).",
+        f"The order is measured on the {before['programs']:g} programs in which a single patch helps.",
+        "",
+        *(f"- {told}" for told in shipped),
         "",
         f"Outcomes of {outcomes['date']}: one seed, at most {outcomes['effort']['patches']} patches per program,"
         f" schedules cut to about {outcomes['effort']['seconds']:g} s. Collect them again with"

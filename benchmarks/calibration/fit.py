@@ -1,4 +1,4 @@
-"""Fits both models with scikit-learn and measures them on cases that they were not fitted on."""
+"""Fits both models and measures them on cases that they were not fitted on."""
 
 from __future__ import annotations
 
@@ -8,13 +8,16 @@ from typing import Any
 
 import numpy as np
 from dlfix.diagnose.confidence import log_odds, probability
+from scipy.optimize import minimize
+from scipy.special import expit
 from sklearn.linear_model import LogisticRegression
-from sklearn.metrics import brier_score_loss, log_loss, roc_auc_score
+from sklearn.metrics import brier_score_loss, roc_auc_score
 
-#: Ridge strengths to choose from by the log-loss on cases left out; the smaller, the stronger.
-STRENGTHS = (0.03, 0.1, 0.3, 1.0, 3.0)
-#: Offsets of rules are features of this size next to log-odds of size 1 to 4, and so shrunk more than the weights.
-OFFSET_SCALE = 0.7
+#: Ridge strengths to choose from by the log-loss on cases left out; the smaller, the stronger. At the smallest, rules
+#: keep what their authors believed.
+STRENGTHS = (0.01, 0.03, 0.1, 0.3, 1.0, 3.0)
+#: Gains closer than this say nothing of which of two patches is better.
+TELLING_DIFFERENCE = 0.05
 
 Row = Mapping[str, Any]
 
@@ -32,20 +35,17 @@ class Line:
 
 @dataclass(frozen=True)
 class Order:
-    """Coefficients as in ``dlfix.knowledge_base.rule_order.RuleOrder``."""
+    """Offsets as in ``dlfix.knowledge_base.rule_order.RuleOrder``."""
 
-    intercept: float
-    fault_weight: float
-    rule_weight: float
     offsets: Mapping[str, float]
 
     def __call__(self, row: Row) -> float:
-        return probability(
-            self.intercept
-            + self.fault_weight * log_odds(row["fault_confidence"])
-            + self.rule_weight * log_odds(row["rule_confidence"])
-            + self.offsets.get(row["rule"], 0.0)
-        )
+        """What the order goes by."""
+        return _believed(row) + self.offsets.get(row["rule"], 0.0)
+
+
+def _believed(row: Row) -> float:
+    return log_odds(row["fault_confidence"] * row["rule_confidence"])
 
 
 def fit_line(faults: Sequence[Row]) -> Line:
@@ -57,50 +57,58 @@ def fit_line(faults: Sequence[Row]) -> Line:
 
 
 def fit_order(answers: Sequence[Row]) -> Order:
-    """The logistic model, its ridge strength chosen by leaving out one of the given cases at a time."""
+    """Offsets by which patch gained more; the ridge's strength is chosen by leaving out one of the given cases at a
+    time."""
     cases = sorted({row["case"] for row in answers})
     losses = {}
     for strength in STRENGTHS:
-        rows, said = [], []
+        loss = []
         for case in cases:
-            kept = [row for row in answers if row["case"] != case]
-            if len({row["helped"] for row in kept}) < 2:
-                continue
-            order = _fit_order(kept, strength)
-            left_out = [row for row in answers if row["case"] == case]
-            rows += left_out
-            said += [order(row) for row in left_out]
-        losses[strength] = log_loss([row["helped"] for row in rows], said, labels=[False, True])
-    return _fit_order(answers, min(losses, key=lambda strength: losses[strength]))
+            pairs = _pairs([row for row in answers if row["case"] == case])
+            if pairs:
+                order = Order(_fit_offsets([row for row in answers if row["case"] != case], strength))
+                loss.append(np.mean([np.logaddexp(0.0, order(worse) - order(better)) for better, worse in pairs]))
+        losses[strength] = float(np.mean(loss)) if loss else 0.0
+    return Order(_fit_offsets(answers, min(losses, key=lambda strength: losses[strength])))
 
 
-def _fit_order(answers: Sequence[Row], strength: float) -> Order:
+def _fit_offsets(answers: Sequence[Row], strength: float) -> dict[str, float]:
+    """Pairwise logistic model within cases, so that it makes no difference how hard a case is altogether.
+
+    What the authors believed enters as it is; scikit-learn's logistic regression has no such fixed term.
+    """
     rules = sorted({row["rule"] for row in answers})
-    features = np.zeros((len(answers), 2 + len(rules)))
-    for place, row in enumerate(answers):
-        features[place, 0] = log_odds(row["fault_confidence"])
-        features[place, 1] = log_odds(row["rule_confidence"])
-        features[place, 2 + rules.index(row["rule"])] = OFFSET_SCALE
-    # Each case counts alike, however many answers it had.
-    sizes = {row["case"]: 0 for row in answers}
-    for row in answers:
-        sizes[row["case"]] += 1
-    weights = [len(answers) / len(sizes) / sizes[row["case"]] for row in answers]
-    helped = [row["helped"] for row in answers]
-    for _ in range(3):
-        model = LogisticRegression(C=strength, max_iter=2000).fit(features, helped, sample_weight=weights)
-        falling = [column for column in (0, 1) if model.coef_[0][column] < 0]
-        if not falling:
-            break
-        features[:, falling] = 0.0  # more trust in fault or rule must never mean less support
-    weight = model.coef_[0]
-    offsets = {rule: round(float(OFFSET_SCALE * weight[2 + place]), 4) for place, rule in enumerate(rules)}
-    return Order(
-        round(float(model.intercept_[0]), 4),
-        round(max(float(weight[0]), 0.0), 4),
-        round(max(float(weight[1]), 0.0), 4),
-        offsets,
-    )
+    differences, believed, weights = [], [], []
+    for case in sorted({row["case"] for row in answers}):
+        pairs = _pairs([row for row in answers if row["case"] == case])
+        for better, worse in pairs:
+            difference = np.zeros(len(rules))
+            difference[rules.index(better["rule"])] += 1.0
+            difference[rules.index(worse["rule"])] -= 1.0
+            differences.append(difference)
+            believed.append(_believed(better) - _believed(worse))
+            weights.append(1 / len(pairs))  # each case counts alike
+    if not differences:
+        return {}
+    features, known, weight = np.array(differences), np.array(believed), np.array(weights)
+
+    def loss(offsets: np.ndarray) -> tuple[float, np.ndarray]:
+        margin = known + features @ offsets
+        value = weight @ np.logaddexp(0.0, -margin) + offsets @ offsets / (2 * strength)
+        return float(value), -features.T @ (weight * expit(-margin)) + offsets / strength
+
+    found = minimize(loss, np.zeros(len(rules)), jac=True, method="L-BFGS-B")
+    return {rule: round(float(offset), 4) for rule, offset in zip(rules, found.x, strict=True)}
+
+
+def _pairs(rows: Sequence[Row]) -> list[tuple[Row, Row]]:
+    """Of the answers to one case, those of which one gained clearly more than the other: better, worse."""
+    return [
+        (one, other)
+        for one in rows
+        for other in rows
+        if one["gain"] - other["gain"] > TELLING_DIFFERENCE and one["helped"]
+    ]
 
 
 def with_confidence(answers: Sequence[Row], line: Line) -> list[dict[str, Any]]:
@@ -110,10 +118,18 @@ def with_confidence(answers: Sequence[Row], line: Line) -> list[dict[str, Any]]:
 
 @dataclass(frozen=True)
 class Held:
-    """What was said of a case by models that were fitted without it."""
+    """What was said of a case: by the authors, and by models that were fitted without it.
 
-    faults: tuple[tuple[float, float, bool], ...]  # before, after, right
-    answers: tuple[tuple[float, float, bool, str], ...]  # before, after, helped, patch
+    Attributes:
+        faults: Confidence before, after, and whether the fault was right.
+        answers: The answers that were tried.
+        before, after: What the order went by, for each answer.
+    """
+
+    faults: tuple[tuple[float, float, bool], ...]
+    answers: tuple[Row, ...]
+    before: tuple[float, ...]
+    after: tuple[float, ...]
 
 
 def leave_one_out(faults: Sequence[Row], answers: Sequence[Row]) -> tuple[dict[str, Held], dict[str, Order]]:
@@ -124,47 +140,64 @@ def leave_one_out(faults: Sequence[Row], answers: Sequence[Row]) -> tuple[dict[s
         line = fit_line([row for row in faults if row["case"] != case])
         order = fit_order(with_confidence([row for row in answers if row["case"] != case], line))
         orders[case] = order
-        own = with_confidence([row for row in answers if row["case"] == case], line)
+        own = [row for row in answers if row["case"] == case]
         held[case] = Held(
             tuple((row["raw"], line(row["raw"]), row["right"]) for row in faults if row["case"] == case),
-            tuple((row["fault_raw"] * row["rule_confidence"], order(row), row["helped"], row["patch"]) for row in own),
+            tuple(own),
+            tuple(row["fault_raw"] * row["rule_confidence"] for row in own),
+            tuple(order(row) for row in with_confidence(own, line)),
         )
     return held, orders
 
 
 def measures(held: Mapping[str, Held]) -> dict[str, dict[str, float]]:
-    """Before and after: how right confidences are, and how soon the first patch that helps is tried."""
+    """Before and after: how right confidences are, and how soon patches that help are tried."""
     faults = [fault for one in held.values() for fault in one.faults]
-    answers = [answer for one in held.values() for answer in one.answers]
+    right = [fault[2] for fault in faults]
     result: dict[str, dict[str, float]] = {}
     for place, name in enumerate(("before", "after")):
         said = [fault[place] for fault in faults]
-        right = [fault[2] for fault in faults]
-        support = [answer[place] for answer in answers]
-        helped = [answer[2] for answer in answers]
-        ranks = [rank for one in held.values() if (rank := _first_that_helps(one, place)) is not None]
+        orders = [
+            found
+            for one in held.values()
+            if (found := _measure_order(one.answers, (one.before, one.after)[place])) is not None
+        ]
         result[name] = {
             "fault_brier": round(float(brier_score_loss(right, said)), 4),
             "fault_calibration_error": round(_calibration_error(said, right), 4),
             "fault_auc": round(float(roc_auc_score(right, said)), 4),
-            "patch_brier": round(float(brier_score_loss(helped, support)), 4),
-            "patch_calibration_error": round(_calibration_error(support, helped), 4),
-            "patch_auc": round(float(roc_auc_score(helped, support)), 4),
-            "mean_place_of_first_patch_that_helps": round(float(np.mean(ranks)), 3),
-            "first_patch_helps": round(float(np.mean([rank == 1 for rank in ranks])), 4),
+            "programs": len(orders),
+            "better_of_two_first": round(float(np.mean([found[0] for found in orders])), 4),
+            "first_patch_helps": round(float(np.mean([found[1] == 1 for found in orders])), 4),
+            "mean_place_of_first_patch_that_helps": round(float(np.mean([found[1] for found in orders])), 3),
+            "mean_place_of_best_patch": round(float(np.mean([found[2] for found in orders])), 3),
         }
     return result
 
 
-def _first_that_helps(one: Held, place: int) -> int | None:
-    """Place, from 1, of the first patch that helps in the order of support; None where none does."""
-    best: dict[str, tuple[float, bool]] = {}
-    for answer in one.answers:
-        known = best.get(answer[3])
-        if known is None or answer[place] > known[0]:
-            best[answer[3]] = (answer[place], answer[2])
-    ordered = sorted(best.values(), key=lambda item: -item[0])
-    return next((rank for rank, (_, helped) in enumerate(ordered, start=1) if helped), None)
+def _measure_order(answers: Sequence[Row], scores: Sequence[float]) -> tuple[float, int, int] | None:
+    """Share of the pairs in the right order, place of the first patch that helps, place of the best; places from 1.
+
+    None where no patch helps.
+    """
+    score = dict(zip(map(id, answers), scores, strict=True))
+    pairs = _pairs(answers)
+    if not pairs:
+        return None
+    ordered = [
+        1.0 if score[id(better)] > score[id(worse)] else 0.5 * (score[id(better)] == score[id(worse)])
+        for better, worse in pairs
+    ]
+    patches: dict[str, tuple[float, Row]] = {}
+    for answer in answers:  # several rules may come to the same patch, which is tried when the first of them is due
+        known = patches.get(answer["patch"])
+        if known is None or score[id(answer)] > known[0]:
+            patches[answer["patch"]] = (score[id(answer)], answer)
+    sequence = [answer for _, answer in sorted(patches.values(), key=lambda item: -item[0])]
+    most = max(answer["gain"] for answer in sequence)
+    helps = next(place for place, answer in enumerate(sequence, start=1) if answer["helped"])
+    best = next(place for place, answer in enumerate(sequence, start=1) if answer["gain"] > most - TELLING_DIFFERENCE)
+    return float(np.mean(ordered)), helps, best
 
 
 def _calibration_error(said: Sequence[float], truth: Sequence[bool], bins: int = 10) -> float:
