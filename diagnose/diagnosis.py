@@ -16,7 +16,7 @@ from .localize import localize
 from .losses import canonical_name
 from .measures import inputs_are_tokens
 from .reference import reference_scores
-from .structure import output_heads
+from .structure import has_bottleneck, output_heads
 from .task import infer_task
 from .trace import FitTrace, Statistics, Trace
 
@@ -81,7 +81,9 @@ def diagnose(trace: Trace) -> Diagnosis:
 
 def _judge(fit: FitTrace, index: int, offset: int, seconds: float) -> _Judged:
     task = task_of(fit)
-    reference = reference_scores(fit.sample, task, seconds=seconds, tokens=inputs_are_tokens(fit))
+    reference = reference_scores(
+        fit.sample, task, seconds=seconds, tokens=inputs_are_tokens(fit), bottleneck=has_bottleneck(fit.model)
+    )
     subject = Subject(fit, task, reference, index)
     symptoms, outcomes = run_checks(subject)
     judgement = judge(subject, symptoms)

@@ -66,6 +66,18 @@ def _neighbours_are_alike(part: np.ndarray) -> bool:
     return near < ALIKE * far
 
 
+def channels_last(pictures: np.ndarray) -> np.ndarray:
+    """Pictures of any spelling as rows, height, width, channels.
+
+    Example:
+        >>> channels_last(np.zeros((5, 3, 20, 30))).shape
+        (5, 20, 30, 3)
+    """
+    if pictures.ndim == 3:
+        return pictures[..., np.newaxis]
+    return pictures if _channels_last(pictures.shape) else np.moveaxis(pictures, 1, -1)
+
+
 class RandomPatches:
     """A filter bank of patches of the training pictures.
 
@@ -102,10 +114,7 @@ class RandomPatches:
         """Channels last, on a common scale, small enough."""
         exact = pictures.astype(np.result_type(pictures.dtype, np.float32))
         values = np.nan_to_num(np.clip((exact - self._centre) / self._scale, -10, 10)).astype(np.float32)
-        if values.ndim == 3:
-            values = values[..., np.newaxis]
-        elif not _channels_last(values.shape):
-            values = np.moveaxis(values, 1, -1)
+        values = channels_last(values)
         factor = _shrinkage(pictures)
         if factor == 1:
             return values

@@ -3,20 +3,22 @@
 They say what the data allows. All work on a small sample within a few seconds, on features made comparable first
 (missing values filled in, columns standardised and cut at ten standard deviations), so that huge or mixed scales, which
 are a frequent fault of the network's inputs, do not lower the bar. Pictures are also shown to the linear learner as
-pooled responses to random patches, since what tells them apart may be anywhere in them.
+pooled responses to random patches, since what tells them apart may be anywhere in them; where the targets are pictures,
+too, it predicts each pixel from its neighbourhood.
 """
 
 from __future__ import annotations
 
 import time
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
 from .findings import ReferenceScores, Task
+from .neighbourhoods import maps_alike, predict_pixels
 from .random_patches import RandomPatches, picture_input
 from .skill import Score, classes_of, combine, score
 from .task import array_facts, infer_task
@@ -30,6 +32,9 @@ MAX_COLUMNS = 4096
 COMPONENTS = 64
 WIDE = 128
 ON_PATCHES = "linear on random patches"
+ON_NEIGHBOURHOODS = "linear on neighbourhoods"
+#: Test pixels that neighbourhoods are scored on.
+MAX_TEST_PIXELS = 400_000
 MAX_OUTPUTS = 64
 MAX_TOKENS = 500
 TREES = 50
@@ -38,7 +43,8 @@ SMALL = 40
 TINY = 10
 FOLDS = 10
 
-Predict = Callable[[np.ndarray, np.ndarray, np.ndarray], np.ndarray]
+#: In the order in which they are tried while time lasts.
+LEARNERS = ("linear", "nearest neighbours", ON_PATCHES, ON_NEIGHBOURHOODS, "randomized trees", "boosted trees")
 
 
 @dataclass(frozen=True)
@@ -67,7 +73,7 @@ class _Split:
 
 
 def reference_scores(
-    sample: DataSample | None, task: Task, *, seconds: float = SECONDS, tokens: bool = False
+    sample: DataSample | None, task: Task, *, seconds: float = SECONDS, tokens: bool = False, bottleneck: bool = False
 ) -> ReferenceScores:
     """Skill of a trivial, a linear and a flexible learner on the script's validation rows, else on a fixed split.
 
@@ -76,6 +82,8 @@ def reference_scores(
         task: What is to be learned, of the first target.
         seconds: Time to stop starting further learners at.
         tokens: The inputs are whole numbers that stand for words: they are counted instead of measured.
+        bottleneck: The network squeezes its input through fewer numbers on purpose, so that it cannot be blamed for
+            reproducing pictures worse than a learner which sees every pixel.
 
     Example:
         >>> x = np.random.default_rng(0).normal(size=(200, 3))
@@ -97,7 +105,8 @@ def reference_scores(
             split = None if _copies_its_input(sample) else _split(sample, tokens)
             if split is None:
                 return nothing
-            return _scores(split, task, started, seconds)
+            kept = [name for name in LEARNERS if not (bottleneck and name == ON_NEIGHBOURHOODS)]
+            return _scores(split, task, kept, started, seconds)
     except (ValueError, TypeError, IndexError, MemoryError, np.linalg.LinAlgError):
         return nothing  # data that no learner takes says nothing about the network
 
@@ -119,10 +128,10 @@ def _load_learners() -> None:
     import sklearn.neighbors  # noqa: F401
 
 
-def _scores(split: _Split, task: Task, started: float, seconds: float) -> ReferenceScores:
+def _scores(split: _Split, task: Task, learners: Sequence[str], started: float, seconds: float) -> ReferenceScores:
     tasks = [task, *(infer_task(array_facts("y", target)) for target in split.train_targets[1:])]
     found: dict[str, Score] = {}
-    for name in ("linear", "nearest neighbours", ON_PATCHES, "randomized trees", "boosted trees"):
+    for name in learners:
         if found and time.monotonic() - started > seconds:
             break
         result = _score_learner(name, split, tasks)
@@ -148,6 +157,8 @@ def _scores(split: _Split, task: Task, started: float, seconds: float) -> Refere
 
 def _score_learner(name: str, split: _Split, tasks: Sequence[Task]) -> Score | None:
     try:
+        if name == ON_NEIGHBOURHOODS:
+            return _score_neighbourhoods(split, tasks)
         if name == ON_PATCHES:
             maps = any(_is_map(item, target) for item, target in zip(tasks, split.train_targets, strict=True))
             on_patches = None if maps else split.on_patches()
@@ -163,6 +174,25 @@ def _score_learner(name: str, split: _Split, tasks: Sequence[Task]) -> Score | N
     if any(item is None for item in scores):
         return None
     return combine([item for item in scores if item is not None])
+
+
+def _score_neighbourhoods(split: _Split, tasks: Sequence[Task]) -> Score | None:
+    """Of a single target with numbers for each pixel."""
+    pictures, shown = split.train_pictures, split.test_pictures
+    if pictures is None or shown is None or len(tasks) > 1 or tasks[0].kind != "regression":
+        return None
+    train_y, test_y = split.train_targets[0], split.test_targets[0]
+    if not maps_alike(pictures, train_y) or not np.isfinite(train_y).all():
+        return None
+    if split.test_x is not split.train_x:
+        kept = max(TINY, MAX_TEST_PIXELS // int(np.prod(pictures.shape[1:])))
+        return score(tasks[0], test_y[:kept], predict_pixels(pictures, train_y, shown[:kept]))
+    # Too few to hold any out: each half of them is predicted by the other.
+    halves = np.arange(len(pictures)) % 2 == 0
+    predictions = np.empty(train_y.shape)
+    for half in (halves, ~halves):
+        predictions[half] = predict_pixels(pictures[~half], train_y[~half], pictures[half])
+    return score(tasks[0], train_y, predictions)
 
 
 def _is_map(task: Task, target: np.ndarray) -> bool:
@@ -296,7 +326,7 @@ def _split(sample: DataSample, tokens: bool) -> _Split | None:
     train_x = fit_features.of(sample.inputs, train)
     # With nothing held out both sides are one object, which asks for cross-validation.
     same = len(test) == 0
-    pictures = None if tokens or same else picture_input(sample.inputs)
+    pictures = None if tokens else picture_input(sample.inputs)
     test_x = train_x if same else fit_features.of(test_inputs, test)
     return _Split(
         train_x,
@@ -304,7 +334,7 @@ def _split(sample: DataSample, tokens: bool) -> _Split | None:
         tuple(target[train] for target in targets),
         tuple(target[train] for target in targets) if same else tuple(np.asarray(part)[test] for part in test_targets),
         None if pictures is None else np.asarray(sample.inputs[pictures])[train],
-        None if pictures is None else np.asarray(test_inputs[pictures])[test],
+        None if pictures is None else np.asarray(test_inputs[pictures])[train if same else test],
     )
 
 

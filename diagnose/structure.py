@@ -6,6 +6,7 @@ Keras programs spell the same network in several ways (``Dense(3, activation="so
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -225,3 +226,15 @@ def convolution_size(layer: LayerFacts, name: str) -> int:
     if isinstance(value, list | tuple):
         return max(value, default=0)
     return value if isinstance(value, int) else 0
+
+
+def has_bottleneck(model: ModelFacts) -> bool:
+    """Whether all that the model knows of a row passes through, or by, a layer of fewer numbers than its output."""
+    wanted = max((_size(shape) for shape in model.output_shapes), default=0)
+    return any(0 < _size(layer.output_shape) < wanted for layer in model.layers)
+
+
+def _size(shape: tuple[int | None, ...] | None) -> int:
+    """Numbers per row, 0 where that is unknown."""
+    sides = (shape or (None,))[1:]
+    return math.prod(side or 0 for side in sides) if sides else 0

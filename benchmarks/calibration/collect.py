@@ -28,7 +28,7 @@ from dlfix.repair.trials.runner import ScriptRun, TrialRequest, TrialRunner
 
 from dlfix.proposals import watched_fit
 
-from ..run.judge import localized
+from ..run.judge import faults_by_layer, localized
 from ..run.layers import to_case_layers
 
 _SEED = 0
@@ -96,7 +96,7 @@ def _faults(trace: Trace, diagnosis: Diagnosis, case: Case) -> list[dict[str, An
             for layer in trace.fits[fault.fit].model.layers
         ]
         named = {"kind": fault.kind, "layer": {"index": fault.layer.index} if fault.layer is not None else None}
-        right = localized([named], case.faults, to_case_layers(layers, case.model)).top1
+        right = localized([named], faults_by_layer(case), to_case_layers(layers, case.model)).top1
         rows.append({"kind": fault.kind, "raw": round(uncalibrated(fault.confidence), 4), "right": right})
     return rows
 

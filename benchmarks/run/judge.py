@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from dlfix.knowledge_base.case_schema import CaseFault
+from dlfix.knowledge_base.case_schema import Case, CaseFault
 from dlfix.repair.rank import MEANINGFUL_GAIN, interval
 
 #: A suggestion counts as a repair from this share of the better reference's gain on.
@@ -31,6 +31,22 @@ class Localization:
     strict1: bool
     strict3: bool
     kind3: bool
+
+
+def faults_by_layer(case: Case) -> list[CaseFault]:
+    """The faults of a case, one for each layer where a value per layer of that type is given (``from: [7, 5, 5, 3]``).
+
+    Such a fault is of all these layers, though the case file names the first.
+    """
+    found = []
+    types = {layer.index: layer.type for layer in case.model}
+    for fault in case.faults:
+        alike = [index for index, type_ in types.items() if fault.layer is not None and type_ == types.get(fault.layer)]
+        values = fault.before if isinstance(fault.before, list) else []
+        # Equal ones are the sides of one layer's kernel.
+        per_layer = len(values) == len(alike) and len({str(value) for value in values}) > 1
+        found += [fault.model_copy(update={"layer": index}) for index in alike] if per_layer else [fault]
+    return found
 
 
 def localized(

@@ -92,7 +92,9 @@ def _case_row(case: Case, found: _Found) -> dict[str, Any]:
         if outcome is not None:
             tools[tool] = {
                 "detected": bool(outcome["detected"]),
-                "localized": judge.names_faulty_layer(_behind_input(outcome["layer"], diagnosis), case.faults, layers),
+                "localized": judge.names_faulty_layer(
+                    _behind_input(outcome["layer"], diagnosis), judge.faults_by_layer(case), layers
+                ),
                 "said": outcome["message"] if outcome["detected"] else "",
                 "error": outcome["error"],
                 "seconds": outcome["seconds"],
@@ -143,7 +145,7 @@ def _behind_input(layer: int | None, diagnosis: Mapping[str, Any] | None) -> int
 def _dlfix(
     case: Case, diagnosis: Mapping[str, Any], layers: Mapping[int, int], plain: Mapping[str, Any] | None
 ) -> dict[str, Any]:
-    place = judge.localized(diagnosis["faults"], case.faults, layers)
+    place = judge.localized(diagnosis["faults"], judge.faults_by_layer(case), layers)
     watched = diagnosis.get("probe_seconds")
     alone = plain["seconds"] if plain is not None and plain["state"] == "completed" else None
     return {

@@ -100,7 +100,16 @@ def _fan_in(layer: LayerFacts) -> int | None:
     shape = layer.weights.get("kernel")
     if not shape or len(shape) < 2:
         return None
-    return int(math.prod(shape[:-1]))
+    if "Depthwise" in layer.class_name:  # each output sees one channel
+        return int(math.prod(shape[:-2]))
+    inputs = shape[-1] if layer.class_name.endswith("Transpose") else shape[-2]
+    return int(math.prod(shape[:-2])) * inputs
+
+
+def _glorot_fans(layer: LayerFacts) -> int:
+    """Fan-in and fan-out, added up as Keras's initializers do: what a kernel covers counts for both."""
+    shape = layer.weights["kernel"]
+    return int(math.prod(shape[:-2])) * (shape[-2] + shape[-1])
 
 
 @check("symmetric-weights", requires=("initial weights",))
@@ -132,8 +141,8 @@ def symmetric_weights(subject: Subject) -> Iterator[Symptom]:
 def unsuitable_initial_weights(subject: Subject) -> Iterator[Symptom]:
     """Initial weights far larger or smaller than the layer's width asks for.
 
-    Symptom: The kernel's initial variance differs from He's 2 / fan-in by more than a factor of ten upwards, or by more
-        than a factor of thirty downwards (Glorot's variance is lower than He's by a factor of two and more).
+    Symptom: The kernel's initial variance is more than ten times He's 2 / fan-in, or less than a tenth of Glorot's
+        2 / (fan-in + fan-out), which is Keras's default and far below He's in a wide convolution.
     Why: Signals grow or fade from layer to layer; large ones saturate sigmoid, tanh and softmax at once.
     Threshold and its source: SageMaker Debugger's PoorWeightInitialization, variance ratio 10.
     When not: Embeddings, recurrent kernels, layers with pretrained weights; the run reaches the references.
@@ -142,9 +151,8 @@ def unsuitable_initial_weights(subject: Subject) -> Iterator[Symptom]:
         deviation, fan_in = layer.initial.get("kernel_std"), _fan_in(layer)
         if deviation is None or deviation <= 0 or fan_in is None or layer.class_name in EMBEDDING_LAYERS:
             continue
-        units = layer.units or fan_in
         ratio = deviation**2 / (2 / fan_in)
-        floor = min(1.0, fan_in / (fan_in + units))  # Glorot's variance, 2 / (fan-in + fan-out), on the same scale
+        floor = min(1.0, fan_in / _glorot_fans(layer))  # Glorot's variance, 2 / (fan-in + fan-out), on the same scale
         if ratio > VARIANCE_RATIO or ratio < floor / VARIANCE_RATIO:
             size = "large" if ratio > 1 else "small"
             yield Symptom(

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 from dlfix.knowledge_base.case_schema import CaseFault
+from dlfix.knowledge_base.loader import load_cases
 
-from benchmarks.run.judge import localized, names_faulty_layer, repair, skills
+from benchmarks.run.judge import faults_by_layer, localized, names_faulty_layer, repair, skills
 
 SEEDS = range(100, 105)
 LAYERS = {0: 0, 1: 0, 2: 1}  # Dense, Activation, Dense
@@ -29,6 +30,20 @@ def test_kind_and_layer_have_to_agree():
     assert not localized([named("output_activation", 1)], faults, LAYERS).top3
     assert not localized([named("output_activation")], faults, LAYERS).top3
     assert not localized([named("output_units", 2)], faults, LAYERS).top3
+
+
+def test_a_fault_with_a_value_per_layer_is_in_each_of_them():
+    case = load_cases()["keras_catsdogs"]
+    convolutions = [layer.index for layer in case.model if layer.type == "Conv2D"]
+    for kind in ("kernel_size", "filters"):
+        assert [fault.layer for fault in faults_by_layer(case) if fault.kind == kind] == convolutions
+    assert [fault.layer for fault in faults_by_layer(case) if fault.kind == "layers"] == [3]
+
+
+def test_the_sides_of_a_kernel_are_no_values_per_layer():
+    """48594888 has two convolutions, and one fault in the kernel, 3 x 3, of one of them."""
+    case = load_cases()["48594888"]
+    assert len(faults_by_layer(case)) == len(case.faults)
 
 
 def test_a_separate_activation_is_the_place_of_its_layer():

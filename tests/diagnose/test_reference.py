@@ -9,7 +9,7 @@ import pytest
 from dlfix.diagnose import reference
 from dlfix.diagnose.findings import ReferenceScores
 from dlfix.diagnose.random_patches import RandomPatches
-from dlfix.diagnose.reference import ON_PATCHES, reference_scores
+from dlfix.diagnose.reference import ON_NEIGHBOURHOODS, ON_PATCHES, reference_scores
 from dlfix.diagnose.task import array_facts, infer_task
 from dlfix.diagnose.trace import DataSample
 from sklearn import datasets
@@ -130,6 +130,31 @@ def test_targets_with_many_columns() -> None:
 def test_an_autoencoder_has_no_reference() -> None:
     x = datasets.load_digits().data / 16
     assert scores(x, x).best is None
+
+
+def pictures_and_their_blur(count: int) -> tuple[np.ndarray, np.ndarray]:
+    """Blots, and for each pixel the mean of the nine around it."""
+    noise = np.random.default_rng(3).random((count, 16, 16, 3))
+    x = (noise + np.roll(noise, 1, axis=1) + np.roll(noise, 1, axis=2)) / 3
+    padded = np.pad(x, ((0, 0), (1, 1), (1, 1), (0, 0)), mode="edge")
+    return x, sum((padded[:, i : i + 16, j : j + 16] for i in range(3) for j in range(3)), np.zeros_like(x)) / 9
+
+
+@pytest.mark.parametrize("count", [30, 200], ids=["too few to hold any out", "held out"])
+@pytest.mark.parametrize("spelling", ["with channels", "channels first", "one channel", "no channels"])
+def test_pictures_to_pictures_are_judged_pixel_by_pixel(count: int, spelling: str) -> None:
+    x, y = pictures_and_their_blur(count)
+    if spelling == "channels first":
+        x = np.moveaxis(x, -1, 1)
+    elif spelling != "with channels":
+        x, y = (part[..., :1] if spelling == "one channel" else part[..., 0] for part in (x, y))
+    found = scores(x, y)
+    assert (found.best_name, (found.best or 0) > 0.9) == (ON_NEIGHBOURHOODS, True)
+
+
+def test_a_network_with_a_bottleneck_is_not_measured_pixel_by_pixel() -> None:
+    x, y = pictures_and_their_blur(100)
+    assert scores(x, y, bottleneck=True).best_name != ON_NEIGHBOURHOODS
 
 
 def test_several_inputs_and_outputs() -> None:

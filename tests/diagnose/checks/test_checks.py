@@ -95,6 +95,16 @@ def initial(deviation: float, index: int = 0) -> FitTrace:
     return fit_trace(layers)
 
 
+def with_kernel(class_name: str, shape: tuple[int, ...], variance: float) -> FitTrace:
+    facts = {"weights": {"kernel": shape}, "parameters": math.prod(shape), "initial": {"kernel_std": variance**0.5}}
+    return layered(other(class_name, **facts), dense(1))
+
+
+def glorot(*shape: int) -> float:
+    """The variance that Keras gives kernels of this shape by default."""
+    return 2 / (math.prod(shape[:-2]) * (shape[-2] + shape[-1]))
+
+
 def unshuffled(shuffle: bool, order: Callable[[np.ndarray], np.ndarray] = np.sort, split: float = 0.0) -> FitTrace:
     fit = on(order(IDS), (3, "softmax"), "sparse_categorical_crossentropy")
     return replace(fit, fit=replace(fit.fit, shuffle=shuffle, validation_split=split))
@@ -442,7 +452,17 @@ TABLE = [  # one row: id of the check, traces that show it, near misses that do 
         ],
     ),
     ("symmetric-weights", [initial(0.0)], [initial(0.3), initial(0.0, index=2)]),
-    ("unsuitable-initial-weights", [initial(5.0), initial(0.01)], [initial(0.32), initial(0.6)]),
+    (
+        "unsuitable-initial-weights",
+        [initial(5.0), initial(0.01), with_kernel("Conv2D", (9, 9, 3, 256), glorot(9, 9, 3, 256) / 15)],
+        [
+            *(initial(0.32), initial(0.6)),
+            # Keras's default, where it is far from He's: wide convolutions, transposed ones, channels on their own.
+            with_kernel("Conv2D", (9, 9, 3, 256), glorot(9, 9, 3, 256)),
+            with_kernel("Conv2DTranspose", (9, 9, 3, 256), glorot(9, 9, 3, 256)),
+            with_kernel("DepthwiseConv2D", (5, 5, 64, 1), glorot(5, 5, 64, 1)),
+        ],
+    ),
     ("frozen-weights", [frozen(trainable_parameters=0)], [fit_trace(), frozen(trainable_parameters=17)]),
     ("below-reference", [with_evaluation(skill=0.3, rows=100)], [with_evaluation(skill=0.86, rows=100)]),
     ("trivial-skill", [with_evaluation(skill=0.0)], [with_evaluation(skill=0.2)]),
