@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from ..diagnose.findings import ReferenceScores
 from .patch import Patch
-from .rank import MEANINGFUL_GAIN, Evidence, goal, sampling_error, skill_or_floor
+from .rank import MEANINGFUL_GAIN, NEAR_PERFECT, Evidence, goal, sampling_error, skill_or_floor
 from .trials.pool import TrialPool
 from .trials.runner import TrialRequest
 
@@ -129,6 +129,10 @@ class Contenders:
             return False
         trial = self.pool.get(one.patch.key, self.seed, self.fraction)
         return trial is not None and self.skill(one) >= goal(self.reference, [trial])
+
+    def is_perfect(self, one: Candidate) -> bool:
+        """Whether nothing worth having is left to gain, going by its first seed."""
+        return one in self.promising() and self.skill(one) >= NEAR_PERFECT
 
     def partners(self, leader: Candidate) -> list[Candidate]:
         """What may be added: what helped by itself first, then by support, answers to other faults before variants.

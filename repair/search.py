@@ -10,6 +10,8 @@ Order of events, all within one total of wall-clock time:
    to the patches and composed with it.
 4. *Minimize*: drop every part whose loss costs no skill beyond noise.
 5. *Prove*: baseline and the best patches over further seeds. Time for the leader's proof is kept back from the start.
+6. *Make reliable*: where trials are quick, the leader is tested with more seeds; if it fails with one, what makes it
+   work there, too, is looked for and proven in turn.
 
 Decisions are taken between groups of trials, never by who finishes first, so the outcome is the same for the same
 seed as long as time does not run out.
@@ -26,7 +28,7 @@ from itertools import combinations
 from ..diagnose.findings import ReferenceScores
 from .contenders import MOST_PARTS, Candidate, Compose, Contenders
 from .patch import Patch, Suggestion, Trial, TrialState
-from .rank import FEWEST_SEEDS, MEANINGFUL_GAIN, interval, pair, rank
+from .rank import FEWEST_SEEDS, MEANINGFUL_GAIN, goal, interval, pair, rank, skill_or_floor
 from .trials.pool import START_MARGIN, Runner, Schedule, TrialPool
 from .trials.runner import TrialRequest
 
@@ -52,6 +54,10 @@ MOST_EXTENSIONS = 15
 PROVEN_ALTERNATIVES = 2
 #: Extra seeds for a patch whose interval does not decide yet.
 EXTRA_SEEDS = 3
+#: Share of the time left that one more seed may take to test a leader that is proven already.
+CERTAINTY_SHARE = 0.1
+#: How often a leader that fails with some seed is built upon.
+RELIABLE_ROUNDS = 2
 #: How often the best patch so far is diagnosed for what it uncovered. Of the benchmark's programs with a genuine fault
 #: hardly any has more than three root causes, and the first diagnosis finds one of them at least.
 SECOND_LOOKS = 2
@@ -197,6 +203,7 @@ class _Search:
                     leader = self._look_again(leader)
                 self._minimize(self._look_again(self._compose(leader)))
             self._prove()
+            self._make_reliable()
         except KeyboardInterrupt:
             interrupted = True
             self.pool.runner.cancel_all()
@@ -349,14 +356,17 @@ class _Search:
     # Composing and minimizing -----------------------------------------------------------------------------------------
 
     def _compose(self, leader: Candidate) -> Candidate:
-        """Add what gains most until nothing gains beyond noise: one part at a time, two where no single one does."""
+        """Add what gains most until nothing gains beyond noise: one part at a time, two where no single one does.
+
+        What reaches the reference learners may still gain: a suitable network often does better than they do.
+        """
         contenders = self.contenders
         self.message = "combining what helped"
-        while len(leader.parts) < MOST_PARTS and not contenders.reached(leader):
+        while len(leader.parts) < MOST_PARTS and not contenders.is_perfect(leader):
             begin = leader.parts if leader in contenders.promising() else ()
             partners = contenders.partners(leader)
             better = self._extended(begin, [one.parts for one in partners]) if begin else None
-            if better is None or not contenders.beats(better, leader):
+            if (better is None or not contenders.beats(better, leader)) and not contenders.reached(leader):
                 # Faults may hide each other so that only two changes together show anything at all.
                 pairs = combinations(partners if begin else contenders.singles, 2)
                 better = self._extended(begin, [(*one.parts, *other.parts) for one, other in pairs])
@@ -454,15 +464,66 @@ class _Search:
         chosen = self._to_prove()
         if not chosen:
             return
-        fraction = self.contenders.fraction
-        seeds = range(self.settings.seed + 1, self.settings.seed + self.settings.repeats)
-        pairs = [TrialRequest(patch, seed, fraction) for seed in seeds for patch in (None, chosen[0].patch)]
         alternatives = chosen[1 : 1 + PROVEN_ALTERNATIVES]
-        others = [TrialRequest(one.patch, seed, fraction) for one in alternatives for seed in seeds]
+        others = [request for one in alternatives for request in self._repeats(one.patch)]
+        pairs = self._pairs(chosen[0])
         self.planned = self.done + len(pairs) + len(others)
         self.pool.run([*pairs, *others])
         for one in chosen[: 1 + PROVEN_ALTERNATIVES]:
             self._decide(one)
+
+    def _pairs(self, one: Candidate) -> list[TrialRequest]:
+        """Trials of patch and baseline, seed by seed."""
+        both = zip(self._repeats(None), self._repeats(one.patch), strict=True)
+        return [request for pair_ in both for request in pair_]
+
+    def _repeats(self, patch: Patch | None) -> list[TrialRequest]:
+        seeds = range(self.settings.seed, self.settings.seed + max(1, self.settings.repeats))
+        return [TrialRequest(patch, seed, self.contenders.fraction) for seed in seeds]
+
+    def _make_reliable(self) -> None:
+        """Build upon a leader that works with most seeds and fails with one, going by the one."""
+        for _ in range(RELIABLE_ROUNDS):
+            chosen = self._to_prove()
+            if not chosen:
+                return
+            leader = chosen[0]
+            failing = self._failing_seed(leader)
+            if failing is None:
+                self._try_more_seeds(leader)
+                failing = self._failing_seed(leader)
+            if failing is None:
+                return
+            self.message = "mending what fails with another seed"
+            self.contenders.seed = failing
+            better = self._extended(leader.parts, [one.parts for one in self.contenders.partners(leader)])
+            if better is None or not self.contenders.beats(better, leader):
+                return
+            self.message = "repeating with other seeds"
+            pairs = self._pairs(better)
+            self.planned = self.done + len(pairs)
+            self.pool.run(pairs)
+            self._decide(better)
+
+    def _try_more_seeds(self, leader: Candidate) -> None:
+        """Test a leader with further seeds while that takes little of the time left, until it fails with one."""
+        for extra in range(EXTRA_SEEDS):
+            needed = math.ceil(2 / self.pool.jobs) * 1.1 * self.pool.expected(self.contenders.fraction)
+            if needed > CERTAINTY_SHARE * self.pool.seconds_left() or self._failing_seed(leader) is not None:
+                return
+            seed = self.settings.seed + self.settings.repeats + extra
+            self.planned = self.done + 2
+            self.pool.run([TrialRequest(patch, seed, self.contenders.fraction) for patch in (None, leader.patch)])
+
+    def _failing_seed(self, one: Candidate) -> int | None:
+        """The seed that a patch does worst with, if it has what the data allow with another and not with this."""
+        trials = [trial for trial in self.pool.of(one.patch.key) if trial.fraction == self.contenders.fraction]
+        skills = {trial.seed: skill for trial in trials if (skill := skill_or_floor(trial)) is not None}
+        if not skills:
+            return None
+        enough = goal(self.contenders.reference, trials)
+        worst = min(skills, key=lambda seed: skills[seed])
+        return worst if skills[worst] < enough <= max(skills.values()) else None
 
     def _to_prove(self) -> list[Candidate]:
         """Patches with a promising gain, in the order that ranking would give them if nothing else were known."""

@@ -39,9 +39,9 @@ def test_a_single_fault():
     outcome = run(FakeRunner(one_fault("b")))
     best = outcome.suggestions[0]
     assert (best.patch.key, best.verdict) == ("b", Verdict.FIXED)
-    assert len(best.patched_skill) == 3
+    assert len(best.patched_skill) >= 3
     assert best.interval is not None
-    assert len(outcome.baseline) == 3
+    assert len(outcome.baseline) == len(best.patched_skill)
 
 
 def test_what_does_nothing_is_not_shown_as_help():
@@ -118,12 +118,13 @@ def test_fewer_epochs_on_request():
     assert {request.fraction for request in runner.requests} == {0.5}
 
 
-def test_the_budget_is_not_burned_once_nothing_can_be_gained():
+@pytest.mark.parametrize(("reached", "most"), [(0.97, 30), (0.9, 45)], ids=["perfect", "as good as the references"])
+def test_the_budget_is_not_burned_once_nothing_can_be_gained(reached, most):
     patches = [patch(f"p{i}", support=0.9 if i == 0 else 0.1) for i in range(60)]
-    runner = FakeRunner(one_fault("p0"))
+    runner = FakeRunner(lambda parts, seed: reached if "p0" in parts else 0.1)
     outcome = run(runner, patches=patches, seconds=1000.0)
     assert outcome.suggestions[0].verdict is Verdict.FIXED
-    assert len(runner.requests) < 30
+    assert len(runner.requests) < most
 
 
 def test_every_end_of_a_trial_is_a_result():
@@ -183,7 +184,8 @@ def test_baseline_and_patch_share_seeds():
     runner = FakeRunner(one_fault("a"))
     run(runner, seed=7, repeats=4)
     seeds = {key: {r.seed for r in runner.requests if r.key == key} for key in (None, "a")}
-    assert seeds[None] == seeds["a"] == {7, 8, 9, 10}
+    assert seeds[None] == seeds["a"] >= {7, 8, 9, 10}
+    assert min(seeds["a"]) == 7
 
 
 def test_an_open_question_gets_more_seeds():
@@ -304,3 +306,34 @@ def test_three_faults_behind_another_are_mended_at_once_and_what_was_not_needed_
     outcome = run(runner, second_look=lambda leader, seconds: looks)
     assert set(outcome.suggestions[0].patch.key.split("+")) == needed
     assert outcome.suggestions[0].verdict is Verdict.FIXED
+
+
+@pytest.mark.parametrize("failing", [1, 2, 4], ids=["in the proof", "at its end", "behind it"])
+def test_a_patch_that_fails_with_one_seed_is_made_reliable(failing):
+    """The answer works with most seeds; what looks useless with the first makes it work with all."""
+
+    def skill(parts, seed):
+        return 0.1 if "a" not in parts or (seed == failing and "d" not in parts) else 0.96
+
+    best = run(FakeRunner(skill)).suggestions[0]
+    assert (best.patch.key, best.verdict) == ("a+d", Verdict.FIXED)
+    assert min(best.patched_skill) == 0.96
+    assert len(best.patched_skill) >= 3
+
+
+def test_a_patch_that_nothing_makes_reliable_stays_as_it_is():
+    outcome = run(FakeRunner(lambda parts, seed: 0.96 if "a" in parts and seed != 1 else 0.1))
+    assert outcome.suggestions[0].patch.key == "a"
+
+
+def test_long_trainings_are_not_repeated_for_certainty():
+    quick, slow = FakeRunner(one_fault("a"), fit_seconds=0.1), FakeRunner(one_fault("a"), fit_seconds=20.0)
+    seeds = [max(len(one.patched_skill) for one in run(runner, seconds=400.0).suggestions) for runner in (quick, slow)]
+    assert seeds[0] == 6
+    assert seeds[1] == 3
+
+
+def test_what_reaches_the_references_is_improved_further():
+    skills = {frozenset("a"): 0.85, frozenset("ac"): 0.97}
+    outcome = run(FakeRunner(lambda parts, seed: skills.get(frozenset(parts), 0.85 if "a" in parts else 0.1)))
+    assert outcome.suggestions[0].patch.key == "a+c"
