@@ -68,7 +68,7 @@ LOOK_SLACK = 5.0
 #: Patches from such a second diagnosis that are tried together with the one that was diagnosed.
 MOST_UNCOVERED = 6
 #: Parts of a patch that answers everything at once; with more, one that does harm becomes too likely.
-MOST_AT_ONCE = 6
+MOST_AT_ONCE = 8
 #: Of these, so many also two at a time.
 MOST_PAIRED = 5
 
@@ -392,11 +392,13 @@ class _Search:
     def _look_again(self, leader: Candidate) -> Candidate:
         """Diagnose what the leader leaves wrong, and add the answers to that which gain.
 
-        Where nothing helped so far, what is most probably wrong is mended all the same to see what it hides.
+        Where nothing helped so far, what is most probably wrong is mended all the same to see what it hides, and then
+        all that came to light, too.
         """
         contenders = self.contenders
+        mended: Candidate | None = None
         for _ in range(SECOND_LOOKS):
-            begin = leader if leader in contenders.promising() else self._foremost()
+            begin = leader if leader in contenders.promising() else mended or self._foremost()
             if self.second_look is None or contenders.reached(leader) or begin.patch.key in self.looked_at:
                 break
             seconds = self._seconds_for_a_look()
@@ -414,10 +416,14 @@ class _Search:
             uncovered = _one_of_each_first([one for one in found if one.key not in begin.keys])
             contenders.add_singles(uncovered)
             self.message = "trying what it uncovered"
-            better = self._extended(begin.parts, _additions(begin, uncovered), MOST_AT_ONCE)
-            if better is None or not contenders.beats(better, leader):
+            additions = _additions(begin, uncovered)
+            better = self._extended(begin.parts, additions, MOST_AT_ONCE)
+            if better is not None and contenders.beats(better, leader):
+                leader = self._compose(better)
+            elif leader in contenders.promising() or not additions:
                 break
-            leader = self._compose(better)
+            else:
+                mended = contenders.composed([*begin.parts, *additions[0]])  # and still nothing to be seen of it
         return leader
 
     def _foremost(self) -> Candidate:
