@@ -96,7 +96,7 @@ def second_look(  # noqa: PLR0917
 ) -> SecondLook:
     """Return a function that diagnoses a patched script and answers what is still wrong with it."""
 
-    def look(patch: Patch, seconds: float) -> Sequence[Patch]:
+    def look(patch: Patch, seconds: float, seed: int) -> Sequence[Patch]:
         from .diagnose.diagnosis import diagnose
         from .diagnose.recording import record_script
         from .repair.candidates import candidates
@@ -110,7 +110,7 @@ def second_look(  # noqa: PLR0917
                 working_directory=Path.cwd(),
                 seconds=seconds,
                 memory_bytes=memory_bytes,
-                seed=settings.seed,
+                seed=seed,
                 output=Path(folder),
                 probe_budget=settings.probe_budget,
                 overrides={str(script.project_root / change.path): change.after for change in patch.files},

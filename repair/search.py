@@ -72,9 +72,9 @@ MOST_AT_ONCE = 8
 #: Of these, so many also two at a time.
 MOST_PAIRED = 5
 
-#: Diagnoses the patched script within so many seconds; returns patches, for the sources as they are, against what
-#: is still wrong, best supported first. Empty when nothing is.
-SecondLook = Callable[[Patch, float], Sequence[Patch]]
+#: Diagnoses the patched script within so many seconds, run with a seed; returns patches, for the sources as they are,
+#: against what is still wrong, best supported first. Empty when nothing is.
+SecondLook = Callable[[Patch, float, int], Sequence[Patch]]
 
 
 @dataclass(frozen=True)
@@ -188,7 +188,7 @@ class _Search:
         self.planned = 0
         self.longest = 1.0
         self.notes: list[str] = []
-        self.looked_at: set[str] = set()
+        self.looked_at: set[tuple[str, int]] = set()
 
     def run(self) -> SearchOutcome:
         interrupted = False
@@ -399,16 +399,17 @@ class _Search:
         mended: Candidate | None = None
         for _ in range(SECOND_LOOKS):
             begin = leader if leader in contenders.promising() else mended or self._foremost()
-            if self.second_look is None or contenders.reached(leader) or begin.patch.key in self.looked_at:
+            look = (begin.patch.key, contenders.seed)
+            if self.second_look is None or contenders.reached(leader) or look in self.looked_at:
                 break
             seconds = self._seconds_for_a_look()
             if seconds is None:
                 break
             self.message = "diagnosing the best patch"
-            self.looked_at.add(begin.patch.key)
+            self.looked_at.add(look)
             self._expect(0)
             try:
-                found = self.second_look(begin.patch, seconds)
+                found = self.second_look(begin.patch, seconds, contenders.seed)
             except Exception as error:  # a diagnosis that breaks down must not cost what was found before it
                 reason = f"{type(error).__name__}: {error}"
                 self.notes.append(f"What the best patch leaves wrong could not be diagnosed ({reason}).")
@@ -504,6 +505,8 @@ class _Search:
             self.contenders.seed = failing
             better = self._extended(leader.parts, [one.parts for one in self.contenders.partners(leader)])
             if better is None or not self.contenders.beats(better, leader):
+                better = self._look_again(leader)
+            if better is leader:
                 return
             self.message = "repeating with other seeds"
             pairs = self._pairs(better)

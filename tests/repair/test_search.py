@@ -230,7 +230,7 @@ def test_what_a_fault_hides_is_found_behind_its_patch():
     """The patch for what hides behind the first fault is known only once that one is mended."""
     looks = []
 
-    def second_look(leader, seconds):
+    def second_look(leader, seconds, seed):
         looks.append((leader.key, seconds))
         return [patch("x", support=0.4), patch("hidden", support=0.3)]
 
@@ -244,7 +244,7 @@ def test_what_a_fault_hides_is_found_behind_its_patch():
 
 
 def test_no_second_look_where_nothing_is_left_to_gain():
-    def second_look(leader, seconds):
+    def second_look(leader, seconds, seed):
         raise AssertionError("there is nothing to look at")
 
     run(FakeRunner(one_fault("b")), second_look=second_look)
@@ -254,7 +254,7 @@ def test_where_nothing_helps_what_is_most_probably_wrong_is_mended_to_see_behind
     """As with a wrong output and too few epochs: neither patch shows anything without the other."""
     looks = []
 
-    def second_look(leader, seconds):
+    def second_look(leader, seconds, seed):
         looks.append(leader.key)
         return [patch("hidden", support=0.3)]
 
@@ -266,7 +266,7 @@ def test_where_nothing_helps_what_is_most_probably_wrong_is_mended_to_see_behind
 
 
 def test_a_second_look_that_breaks_down_costs_only_itself():
-    def second_look(leader, seconds):
+    def second_look(leader, seconds, seed):
         raise OSError("disk full")
 
     outcome = run(FakeRunner(lambda parts, seed: 0.5 if "b" in parts else 0.1), second_look=second_look)
@@ -275,7 +275,7 @@ def test_a_second_look_that_breaks_down_costs_only_itself():
 
 
 def test_an_interrupted_second_look_returns_what_was_finished():
-    def second_look(leader, seconds):
+    def second_look(leader, seconds, seed):
         raise KeyboardInterrupt
 
     outcome = run(FakeRunner(lambda parts, seed: 0.5 if "b" in parts else 0.1), second_look=second_look)
@@ -285,7 +285,7 @@ def test_an_interrupted_second_look_returns_what_was_finished():
 
 def test_a_second_look_that_finds_a_known_composition_does_not_double_it():
     runner = FakeRunner(lambda parts, seed: 0.1 + 0.3 * ("b" in parts))
-    outcome = run(runner, second_look=lambda leader, seconds: [patch("a+b", support=0.4)])
+    outcome = run(runner, second_look=lambda leader, seconds, seed: [patch("a+b", support=0.4)])
     keys = [one.patch.key for one in outcome.suggestions]
     assert "a+b" in keys
     assert len(keys) == len(set(keys))
@@ -295,7 +295,7 @@ def test_what_a_second_look_brings_is_tried_fault_by_fault():
     """The answer to the last fault comes before second answers to the first."""
     found = [patch(f"variant-{number}", kind="first", support=0.5) for number in range(8)]
     runner = FakeRunner(lambda parts, seed: 0.9 if {"b", "last"} <= parts else 0.5 if "b" in parts else 0.1)
-    outcome = run(runner, second_look=lambda leader, seconds: [*found, patch("last", support=0.1)])
+    outcome = run(runner, second_look=lambda leader, seconds, seed: [*found, patch("last", support=0.1)])
     assert set(outcome.suggestions[0].patch.key.split("+")) == {"b", "last"}
 
 
@@ -303,7 +303,7 @@ def test_three_faults_behind_another_are_mended_at_once_and_what_was_not_needed_
     needed = {"a", "x", "y", "z"}
     looks = [patch(name, support=0.2) for name in ("w", "x", "y", "z")]
     runner = FakeRunner(lambda parts, seed: 0.9 if needed <= parts else 0.1)
-    outcome = run(runner, second_look=lambda leader, seconds: looks)
+    outcome = run(runner, second_look=lambda leader, seconds, seed: looks)
     assert set(outcome.suggestions[0].patch.key.split("+")) == needed
     assert outcome.suggestions[0].verdict is Verdict.FIXED
 
@@ -319,6 +319,21 @@ def test_a_patch_that_fails_with_one_seed_is_made_reliable(failing):
     assert (best.patch.key, best.verdict) == ("a+d", Verdict.FIXED)
     assert min(best.patched_skill) == 0.96
     assert len(best.patched_skill) >= 3
+
+
+def test_what_fails_with_one_seed_is_diagnosed_with_it():
+    looks = []
+
+    def second_look(leader, seconds, seed):
+        looks.append((leader.key, seed))
+        return [patch("hidden", support=0.5)] if seed == 2 else []
+
+    def skill(parts, seed):
+        return 0.1 if "a" not in parts else 0.96 if seed != 2 or "hidden" in parts else 0.3
+
+    outcome = run(FakeRunner(skill), second_look=second_look)
+    assert looks == [("a", 2)]
+    assert outcome.suggestions[0].patch.key == "a+hidden"
 
 
 def test_a_patch_that_nothing_makes_reliable_stays_as_it_is():
