@@ -131,8 +131,13 @@ class Contenders:
         return trial is not None and self.skill(one) >= goal(self.reference, [trial])
 
     def is_perfect(self, one: Candidate) -> bool:
-        """Whether nothing worth having is left to gain, going by its first seed."""
-        return one in self.promising() and self.skill(one) >= NEAR_PERFECT
+        """Whether nothing worth having is left to gain, going by its first seed.
+
+        Near to 1, and no reference learner is clearly nearer.
+        """
+        best = self.reference.best if self.reference is not None else None
+        enough = NEAR_PERFECT if best is None else max(NEAR_PERFECT, best - MEANINGFUL_GAIN)
+        return one in self.promising() and self.skill(one) >= enough
 
     def partners(self, leader: Candidate) -> list[Candidate]:
         """What may be added: what helped by itself first, then by support, answers to other faults before variants.

@@ -55,7 +55,7 @@ PROVEN_ALTERNATIVES = 2
 #: Extra seeds for a patch whose interval does not decide yet.
 EXTRA_SEEDS = 3
 #: Share of the time left that one more seed may take to test a leader that is proven already.
-CERTAINTY_SHARE = 0.1
+CERTAINTY_SHARE = 0.2
 #: How often a leader that fails with some seed is built upon.
 RELIABLE_ROUNDS = 2
 #: How often the best patch so far is diagnosed for what it uncovered. Of the benchmark's programs with a genuine fault
