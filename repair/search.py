@@ -269,11 +269,17 @@ class _Search:
         """
         rounds: float = math.ceil(2 * (max(1, self.settings.repeats) - 1) / self.pool.jobs)
         rounds = rounds + 2 * (START_MARGIN - 1) if rounds else 0  # so that the last round may start, too
-        whole = rounds * self.pool.expected(self.longest)
+        whole = rounds * max(self.pool.expected(self.longest), self._leader_seconds())
         look = START_MARGIN * self.pool.expected(self.contenders.fraction)
         if self.pool.seconds_left() - whole > look or self.contenders.promising():
             return whole
         return rounds * self.pool.expected(self.contenders.fraction)
+
+    def _leader_seconds(self) -> float:
+        """Seconds of a trial of the best patch over what a proof will run; with more epochs it takes longer."""
+        leader, fraction = self.contenders.best(self.contenders.promising()), self.contenders.fraction
+        trial = self.pool.get(leader.patch.key, self.contenders.seed, fraction) if leader is not None else None
+        return trial.seconds * self.longest / fraction if trial is not None else 0.0
 
     # Exploring --------------------------------------------------------------------------------------------------------
 

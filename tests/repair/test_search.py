@@ -352,3 +352,11 @@ def test_what_reaches_the_references_is_improved_further():
     skills = {frozenset("a"): 0.85, frozenset("ac"): 0.97}
     outcome = run(FakeRunner(lambda parts, seed: skills.get(frozenset(parts), 0.85 if "a" in parts else 0.1)))
     assert outcome.suggestions[0].patch.key == "a+c"
+
+
+@pytest.mark.parametrize("seconds", [80, 100, 120, 160])
+def test_a_leader_that_takes_longer_is_proven_too(seconds):
+    runner = FakeRunner(lambda parts, seed: 0.85 if "a" in parts else 0.1, fit_seconds=5.0, slow="a", jobs=2)
+    best = run(runner, seconds=seconds).suggestions[0]
+    assert ("a" in best.patch.key.split("+"), best.verdict) == (True, Verdict.FIXED)
+    assert runner.now <= seconds

@@ -46,6 +46,7 @@ class FakeRunner:
     Attributes:
         skill: Parts of the patch and seed -> outcome.
         requests: Everything that was asked for, in order.
+        slow: A patch with which training takes five times as long.
     """
 
     def __init__(
@@ -57,10 +58,12 @@ class FakeRunner:
         fit_seconds: float = 1.0,
         interrupt_after: int | None = None,
         at_fraction: Callable[[frozenset[str], int, float], Outcome] | None = None,
+        slow: str = "",
     ) -> None:
         self.skill, self.jobs = skill, jobs
         self.other_seconds, self.fit_seconds = other_seconds, fit_seconds
         self.interrupt_after, self.at_fraction = interrupt_after, at_fraction
+        self.slow = slow
         self.now = 0.0
         self.requests: list[TrialRequest] = []
         self.limits: list[float] = []
@@ -74,8 +77,8 @@ class FakeRunner:
             raise KeyboardInterrupt
         self.requests.append(request)
         self.limits.append(seconds)
-        duration = self.other_seconds + request.fraction * self.fit_seconds
         parts = frozenset(request.patch.key.split("+")) if request.patch is not None else frozenset[str]()
+        duration = self.other_seconds + request.fraction * self.fit_seconds * (5 if self.slow in parts else 1)
         if duration > seconds:
             outcome: Outcome = TrialState.TIMED_OUT
         elif self.at_fraction is not None:
