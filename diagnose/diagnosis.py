@@ -43,8 +43,13 @@ class _Judged:
     faults: tuple[Fault, ...]
 
 
-def diagnose(trace: Trace) -> Diagnosis:
+def diagnose(trace: Trace, *, suspect: bool = False) -> Diagnosis:
     """Say whether a run is healthy, and if not, what is most likely at fault.
+
+    Args:
+        trace: What was recorded.
+        suspect: Take every training for a poor one, to learn what could be improved about it. What is then said is for
+            trials to confirm, not for people to read.
 
     Example:
         >>> diagnose(load_trace(folder)).verdict  # doctest: +SKIP
@@ -56,7 +61,7 @@ def diagnose(trace: Trace) -> Diagnosis:
     judged: list[_Judged] = []
     offset = 0
     for index, fit in chosen:
-        item = _judge(fit, index, offset, REFERENCE_SECONDS / len(chosen))
+        item = _judge(fit, index, offset, REFERENCE_SECONDS / len(chosen), suspect)
         judged.append(item)
         offset += len(item.symptoms)
     faults = _merged_faults(judged)
@@ -79,7 +84,7 @@ def diagnose(trace: Trace) -> Diagnosis:
     )
 
 
-def _judge(fit: FitTrace, index: int, offset: int, seconds: float) -> _Judged:
+def _judge(fit: FitTrace, index: int, offset: int, seconds: float, suspect: bool) -> _Judged:
     task = task_of(fit)
     reference = reference_scores(
         fit.sample, task, seconds=seconds, tokens=inputs_are_tokens(fit), bottleneck=has_bottleneck(fit.model)
@@ -87,6 +92,8 @@ def _judge(fit: FitTrace, index: int, offset: int, seconds: float) -> _Judged:
     subject = Subject(fit, task, reference, index)
     symptoms, outcomes = run_checks(subject)
     judgement = judge(subject, symptoms)
+    if suspect:
+        judgement = Judgement(True, (*judgement.reasons, "suspected"))
     if fit.state == "raised":
         message = f"{fit.exception.type_name}: {fit.exception.message}" if fit.exception else ""
         judgement = Judgement(judgement.poor or bool(_SHAPE_ERROR.search(message)), (*judgement.reasons, "raised"))

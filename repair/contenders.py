@@ -130,6 +130,12 @@ class Contenders:
         trial = self.pool.get(one.patch.key, self.seed, self.fraction)
         return trial is not None and self.skill(one) >= goal(self.reference, [trial])
 
+    def matches_references(self, one: Candidate) -> bool:
+        """Whether no reference learner is clearly better, or the candidate is near to 1, going by its first seed."""
+        best = self.reference.best if self.reference is not None else None
+        enough = NEAR_PERFECT if best is None else min(NEAR_PERFECT, best - MEANINGFUL_GAIN)
+        return one in self.promising() and self.skill(one) >= enough
+
     def is_perfect(self, one: Candidate) -> bool:
         """Whether nothing worth having is left to gain, going by its first seed.
 

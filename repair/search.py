@@ -406,7 +406,7 @@ class _Search:
         for _ in range(SECOND_LOOKS):
             begin = leader if leader in contenders.promising() else mended or self._foremost()
             look = (begin.patch.key, contenders.seed)
-            if self.second_look is None or contenders.reached(leader) or look in self.looked_at:
+            if self.second_look is None or contenders.matches_references(leader) or look in self.looked_at:
                 break
             seconds = self._seconds_for_a_look()
             if seconds is None:

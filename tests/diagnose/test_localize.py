@@ -48,6 +48,12 @@ def test_a_healthy_run_is_silent() -> None:
     assert all(outcome.status != "failed" for outcome in found.checks)
 
 
+def test_of_a_healthy_run_that_is_suspected_something_could_be_improved() -> None:
+    found = diagnose(trace(), suspect=True)
+    assert found.verdict == "faulty"
+    assert {"learning_rate", "epochs"} <= {fault.kind for fault in found.faults}
+
+
 def test_odd_settings_of_a_healthy_run_are_no_faults() -> None:
     x, y = two_moons()
     fit = fit_trace(
