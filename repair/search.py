@@ -21,7 +21,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import combinations
 
@@ -478,7 +478,7 @@ class _Search:
         if not chosen:
             return
         alternatives = chosen[1 : 1 + PROVEN_ALTERNATIVES]
-        others = [request for one in alternatives for request in self._repeats(one.patch)]
+        others = [request for one in alternatives for request in self._repeats(one)]
         pairs = self._pairs(chosen[0])
         self.planned = self.done + len(pairs) + len(others)
         self.pool.run([*pairs, *others])
@@ -487,12 +487,18 @@ class _Search:
 
     def _pairs(self, one: Candidate) -> list[TrialRequest]:
         """Trials of patch and baseline, seed by seed."""
-        both = zip(self._repeats(None), self._repeats(one.patch), strict=True)
-        return [request for pair_ in both for request in pair_]
-
-    def _repeats(self, patch: Patch | None) -> list[TrialRequest]:
         seeds = range(self.settings.seed, self.settings.seed + max(1, self.settings.repeats))
-        return [TrialRequest(patch, seed, self.contenders.fraction) for seed in seeds]
+        return [request for seed in seeds for patch in (None, one.patch) for request in self._open(patch, [seed])]
+
+    def _repeats(self, one: Candidate) -> list[TrialRequest]:
+        """Trials of the patch alone, where the baseline is known already."""
+        return self._open(one.patch, range(self.settings.seed, self.settings.seed + max(1, self.settings.repeats)))
+
+    def _open(self, patch: Patch | None, seeds: Iterable[int]) -> list[TrialRequest]:
+        """Those that were not run yet."""
+        fraction = self.contenders.fraction
+        key = patch.key if patch is not None else None
+        return [TrialRequest(patch, seed, fraction) for seed in seeds if self.pool.get(key, seed, fraction) is None]
 
     def _make_reliable(self) -> None:
         """Build upon a leader that works with most seeds and fails with one, going by the one."""
