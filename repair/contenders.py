@@ -17,6 +17,9 @@ Compose = Callable[[Sequence[Patch]], Patch | None]
 #: Most parts of a composition: the benchmark's real fixes change up to four things at once, hardly ever more.
 MOST_PARTS = 4
 
+#: A reference learner from here on leaves little for anybody to gain: half of what a weak one (0.8) leaves.
+STRONG_REFERENCE = 0.9
+
 
 @dataclass(frozen=True)
 class Candidate:
@@ -139,10 +142,10 @@ class Contenders:
     def is_perfect(self, one: Candidate) -> bool:
         """Whether nothing worth having is left to gain, going by its first seed.
 
-        Near to 1, and no reference learner is clearly nearer.
+        That is as good as a strong reference learner; weak ones do not say what a suitable network may reach.
         """
         best = self.reference.best if self.reference is not None else None
-        enough = NEAR_PERFECT if best is None else max(NEAR_PERFECT, best - MEANINGFUL_GAIN)
+        enough = NEAR_PERFECT if best is None or best < STRONG_REFERENCE else best - MEANINGFUL_GAIN
         return one in self.promising() and self.skill(one) >= enough
 
     def partners(self, leader: Candidate) -> list[Candidate]:
