@@ -2,8 +2,8 @@
 
 The raw numbers are judgements combined by noisy-or. A straight line through their log-odds (Platt 1999) maps them to
 the frequencies that were measured on the benchmark's programs; it keeps their order.
-``python -m benchmarks.calibration`` fits the line and says how it does on programs that it was not fitted on; its two
-numbers are data, next to this file.
+``python -m benchmarks.calibration`` fits the line and says how it does on programs that it was not fitted on. Only if
+it does better there are its two numbers written next to this file; without them, raw confidences are used as they are.
 """
 
 from __future__ import annotations

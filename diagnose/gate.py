@@ -10,7 +10,11 @@ third to all of the healthy ones), so a fault is reported in two cases only:
    - the skill is clearly below the best reference learner's (``shortfall``);
    - the skill is not above 0 although a reference learner finds something (``trivial-skill``);
    - there is no skill to go by, and the loss never gets below that of a constant prediction (``trivial-loss``), or does
-     not move (``flat-loss``).
+     not move (``flat-loss``);
+   - neither the network nor any reference learner finds anything, and in hundreds of updates the loss neither moved
+     nor got below that of a constant prediction. Labels that have nothing to do with the inputs would explain the
+     former, not the latter: what trains at all learns them by heart to some part (Zhang et al., Understanding deep
+     learning requires rethinking generalization, ICLR 2017, arXiv:1611.03530).
 
 The margin of a shortfall is the larger of two numbers. One is the joint sampling error: both skills are estimates on n
 rows, so their difference has the standard error sqrt(s1² + s2²), with s = sqrt(p (1 - p) / n) / (1 - m0) for an
@@ -41,6 +45,8 @@ BROKEN = frozenset({"nonfinite-loss", "nonfinite-weight", "exploding-loss", "neg
 POOR = frozenset({"below-reference", "trivial-skill"})
 #: Symptoms that show it only while there is no skill to go by.
 WITHOUT_SKILL = frozenset({"trivial-loss", "flat-loss"})
+#: Below this skill nothing was found: the sampling error of a skill on 400 rows.
+NOTHING = 0.05
 
 
 @dataclass(frozen=True)
@@ -103,4 +109,6 @@ def judge(subject: Subject, symptoms: Iterable[Symptom]) -> Judgement:
     if subject.skill is None or subject.reference.best is None:
         no_skill = subject.skill is None or subject.skill < 0.5
         reasons.extend(name for name in sorted(WITHOUT_SKILL) if name in found and no_skill)
+    elif max(subject.skill, subject.reference.best) < NOTHING and not unfinished and "too-few-updates" not in found:
+        reasons.extend(sorted(WITHOUT_SKILL) if found >= WITHOUT_SKILL else ())
     return Judgement(bool(reasons), tuple(reasons))

@@ -13,7 +13,7 @@ from typing import Any
 from .checks.subject import Subject
 from .findings import LayerReference, Symptom
 from .source import SourceSpan
-from .structure import first_layers
+from .structure import convolution_size, first_layers
 from .trace import LayerFacts
 
 Seen = tuple[int, Symptom]  # position in the diagnosis, symptom
@@ -251,8 +251,11 @@ def place(kind: str, subject: Subject, main: Symptom) -> tuple[LayerReference | 
     fit, head = subject.fit, subject.head
     if kind == "output_activation" and head is not None:
         return subject.reference_to(head.layer), _span(head.activation_layer) or _span(head.layer)
+    if kind == "input_size":
+        return None, _span(next(iter(first_layers(fit.model)), None))
     if main.check == "collapsed-feature-maps":
-        return main.layer, _span(_layer(subject, main.layer))
+        layer = _largest(kind, subject, main.layer) or _layer(subject, main.layer)
+        return (main.layer if layer is None else subject.reference_to(layer)), _span(layer)
     if kind in ("output_units", "layers") and head is not None:
         return subject.reference_to(head.layer), _span(head.layer)
     if kind in LAYER_KINDS or (kind == "frozen_weights" and main.layer is not None):
@@ -269,6 +272,17 @@ def place(kind: str, subject: Subject, main: Symptom) -> tuple[LayerReference | 
         if fit.fit.site is None and first:
             return None, _span(first[0])
     return None, fit.fit.site.span if fit.fit.site else None
+
+
+def _largest(name: str, subject: Subject, last: LayerReference | None) -> LayerFacts | None:
+    """The convolution up to ``last`` with the largest strides or kernel, the first of several; None for other kinds.
+
+    Maps shrink by what all layers do to them, so the one behind which nothing is left is seldom the one to change.
+    """
+    if name not in ("strides", "kernel_size") or last is None:
+        return None
+    layers = [layer for layer in subject.fit.model.layers if layer.index <= last.index]
+    return max(layers, key=lambda layer: convolution_size(layer, name), default=None)
 
 
 def _layer(subject: Subject, reference: LayerReference | None) -> LayerFacts | None:

@@ -7,12 +7,10 @@ pictures has to learn every place anew.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
-from .random_patches import channels_last
+from .random_patches import Level, channels_last
 
 #: Pixels around each one: two to every side, where that makes no more columns than the second number, else one.
 SIDE, SMALLER_SIDE, MAX_COLUMNS = 5, 3, 400
@@ -43,15 +41,15 @@ def predict_pixels(train_x: np.ndarray, train_y: np.ndarray, test_x: np.ndarray)
 
     Returns:
         One map per test picture, in the shape of the targets.
+
+    Raises:
+        ValueError: The training pictures have no contrast.
     """
     from sklearn.linear_model import RidgeCV
 
-    pictures, wanted = channels_last(train_x), train_y.reshape(*train_y.shape[:3], -1).astype(float)
+    pictures, wanted = channels_last(train_x), train_y.reshape(*train_y.shape[:3], -1)
     side = SIDE if SIDE**2 * pictures.shape[-1] <= MAX_COLUMNS else SMALLER_SIDE
-    finite = pictures[np.isfinite(pictures)].astype(float)
-    if not finite.size or not finite.std() > 0:
-        raise ValueError("pictures without contrast")
-    level = (float(finite.mean()), float(finite.std()))
+    level = Level.of(pictures)
     places = int(np.prod(pictures.shape[1:3]))
     generator = np.random.default_rng(0)
     # The same number of pixels of each picture, of no more pictures than it takes to have some hundred of each.
@@ -62,7 +60,9 @@ def predict_pixels(train_x: np.ndarray, train_y: np.ndarray, test_x: np.ndarray)
         pixels = generator.permutation(places)[:each]
         rows.append(_windows(pictures[number : number + 1], side, level)[pixels])
         targets.append(wanted[number].reshape(places, -1)[pixels])
-    learner = RidgeCV(alphas=np.logspace(-2, 3, 6)).fit(np.concatenate(rows), np.concatenate(targets))
+    learner = RidgeCV(alphas=np.logspace(-2, 3, 6)).fit(
+        *(np.concatenate(part).astype(float) for part in (rows, targets))
+    )
     shown = channels_last(test_x)
     step = max(1, CHUNK // (places * side**2 * pictures.shape[-1]))
     parts = [
@@ -71,10 +71,9 @@ def predict_pixels(train_x: np.ndarray, train_y: np.ndarray, test_x: np.ndarray)
     return np.concatenate(parts).reshape(len(shown), *train_y.shape[1:])
 
 
-def _windows(pictures: np.ndarray, side: int, level: Sequence[float]) -> np.ndarray:
+def _windows(pictures: np.ndarray, side: int, level: Level) -> np.ndarray:
     """One row per pixel; at the border the outermost pixels are repeated."""
-    scaled = np.nan_to_num(np.clip((pictures.astype(float) - level[0]) / level[1], -10, 10))
     margin = side // 2
-    padded = np.pad(scaled, ((0, 0), (margin, margin), (margin, margin), (0, 0)), mode="edge")
+    padded = np.pad(level.scale(pictures), ((0, 0), (margin, margin), (margin, margin), (0, 0)), mode="edge")
     windows = sliding_window_view(padded, (side, side), axis=(1, 2))
     return windows.reshape(int(np.prod(windows.shape[:3])), -1)

@@ -8,6 +8,7 @@ rectified and pooled, come close to learned filters (Saxe et al. 2011; Coates, N
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
@@ -42,17 +43,17 @@ def _is_picture(part: np.ndarray) -> bool:
     if part.dtype.kind not in "biuf" or not len(part):
         return False
     if part.ndim == 4:
-        return _channels_last(part.shape) or _channels_first(part.shape)
+        return _ends_with_channels(part.shape) or _begins_with_channels(part.shape)
     # Without channels, pictures have the shape of sequences; in these, the second axis has no order as a rule.
     square = part.ndim == 3 and part.shape[1] == part.shape[2] >= MIN_SIDE
     return square and _neighbours_are_alike(part[:200]) and _neighbours_are_alike(part[:200].swapaxes(1, 2))
 
 
-def _channels_last(shape: Sequence[int]) -> bool:
+def _ends_with_channels(shape: Sequence[int]) -> bool:
     return min(shape[1], shape[2]) >= MIN_SIDE and 1 <= shape[3] <= MAX_CHANNELS
 
 
-def _channels_first(shape: Sequence[int]) -> bool:
+def _begins_with_channels(shape: Sequence[int]) -> bool:
     return min(shape[2], shape[3]) >= MIN_SIDE and 1 <= shape[1] <= MAX_CHANNELS
 
 
@@ -75,7 +76,38 @@ def channels_last(pictures: np.ndarray) -> np.ndarray:
     """
     if pictures.ndim == 3:
         return pictures[..., np.newaxis]
-    return pictures if _channels_last(pictures.shape) else np.moveaxis(pictures, 1, -1)
+    return pictures if _ends_with_channels(pictures.shape) else np.moveaxis(pictures, 1, -1)
+
+
+@dataclass(frozen=True)
+class Level:
+    """Mean and standard deviation of the pixels of all channels of the training pictures, which bring both to a scale.
+
+    Example:
+        >>> Level.of(np.array([[[[0.0], [4.0]]]])).scale(np.array([[[[8.0]]]])).ravel()
+        array([3.], dtype=float32)
+    """
+
+    centre: float
+    deviation: float
+
+    @classmethod
+    def of(cls, training: np.ndarray) -> Level:
+        """Measured on the first pictures, some 80 MB at most.
+
+        Raises:
+            ValueError: All pixels that are numbers are alike.
+        """
+        values = training[: max(1, 20 * CHUNK // max(1, int(np.prod(training.shape[1:]))))].astype(float)
+        finite = values[np.isfinite(values)]
+        if not finite.size or not finite.std() > 0:
+            raise ValueError("pictures without contrast")
+        return cls(float(finite.mean()), float(finite.std()))
+
+    def scale(self, pictures: np.ndarray) -> np.ndarray:
+        """Pictures in deviations from the mean, as float32; outliers are cut off at ten, what is no number is zero."""
+        exact = pictures.astype(np.result_type(pictures.dtype, np.float32))
+        return np.nan_to_num(np.clip((exact - self.centre) / self.deviation, -10, 10)).astype(np.float32)
 
 
 class RandomPatches:
@@ -88,7 +120,7 @@ class RandomPatches:
     """
 
     def __init__(self, training: np.ndarray) -> None:
-        self._centre, self._scale = _level(training)
+        self._level = Level.of(training)
         height, width = (side // _shrinkage(training) for side in _picture_shape(training))
         self._strides = tuple(-(-(side - PATCH + 1) // PLACES) for side in (height, width))
         self._filters = self._draw(training)
@@ -112,9 +144,7 @@ class RandomPatches:
 
     def _prepare(self, pictures: np.ndarray) -> np.ndarray:
         """Channels last, on a common scale, small enough."""
-        exact = pictures.astype(np.result_type(pictures.dtype, np.float32))
-        values = np.nan_to_num(np.clip((exact - self._centre) / self._scale, -10, 10)).astype(np.float32)
-        values = channels_last(values)
+        values = channels_last(self._level.scale(pictures))
         factor = _shrinkage(pictures)
         if factor == 1:
             return values
@@ -146,16 +176,8 @@ class RandomPatches:
                 yield picture[top : top + PATCH, left : left + PATCH].ravel()
 
 
-def _level(training: np.ndarray) -> tuple[float, float]:
-    values = training[: max(1, 20 * CHUNK // max(1, int(np.prod(training.shape[1:]))))].astype(float)
-    finite = values[np.isfinite(values)]
-    if not finite.size or not finite.std() > 0:
-        raise ValueError("pictures without contrast")
-    return float(finite.mean()), float(finite.std())
-
-
 def _picture_shape(pictures: np.ndarray) -> tuple[int, int]:
-    first = 1 if pictures.ndim == 3 or _channels_last(pictures.shape) else 2
+    first = 1 if pictures.ndim == 3 or _ends_with_channels(pictures.shape) else 2
     return pictures.shape[first], pictures.shape[first + 1]
 
 

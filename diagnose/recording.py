@@ -39,6 +39,7 @@ def record_script(
     threads: int = 1,
     probe_budget: float = 0.03,
     overrides: Mapping[str, bytes] | None = None,
+    seeded_as_trial: bool = False,
 ) -> Trace:
     """Run a script under the probe, unmodified or with a patch.
 
@@ -49,6 +50,8 @@ def record_script(
         output: Directory for the trace.
         environment: Environment of the child, None for this process's own.
         overrides: Absolute path -> source to run instead of the file's.
+        seeded_as_trial: Blend the script's own seeds with ``seed``, as trials do, to see what a trial with that seed
+            saw. Without it the seeds that a script sets are left as they are, and it trains as its user knows it.
 
     Returns:
         The trace; ``state`` says how the script ended. A run that was killed still has what was saved before.
@@ -56,6 +59,7 @@ def record_script(
     reserve = max(_MIN_RESERVE_SECONDS, seconds * _RESERVE_SHARE)
     parameters: dict[str, Any] = {
         "seed": seed,
+        "seeded_as_trial": seeded_as_trial,
         "seconds": max(seconds - reserve, seconds / 2),
         "probe_budget": probe_budget,
     }

@@ -229,7 +229,7 @@ def convolution_size(layer: LayerFacts, name: str) -> int:
 
 
 def has_bottleneck(model: ModelFacts) -> bool:
-    """Whether all that the model knows of a row passes through, or by, a layer of fewer numbers than its output."""
+    """Whether some layer holds fewer numbers per row than the output, even where others lead around it."""
     wanted = max((_size(shape) for shape in model.output_shapes), default=0)
     return any(0 < _size(layer.output_shape) < wanted for layer in model.layers)
 

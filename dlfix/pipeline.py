@@ -197,6 +197,11 @@ class _Run:
             knowledge = load_knowledge(self.settings.rules, order=order)
         except KnowledgeError as error:
             raise UsageError("broken-rule", str(error), "Correct that rule, or leave its folder out.") from None
+        for ordered in order.offsets if self.settings.rule_order else ():
+            if ordered not in knowledge.by_id:
+                reason = f"{self.settings.rule_order} orders the rule {ordered!r}, and there is none of that name"
+                hint = did_you_mean(ordered, knowledge.by_id) or "`dlfix rules` lists them all."
+                raise UsageError("broken-rule-order", reason, hint)
         for wanted in (*self.settings.select, *self.settings.ignore):
             if wanted not in knowledge.by_id:
                 hint = did_you_mean(wanted, knowledge.by_id) or "`dlfix rules` lists them all."

@@ -111,6 +111,7 @@ def second_look(  # noqa: PLR0917
                 seconds=seconds,
                 memory_bytes=memory_bytes,
                 seed=seed,
+                seeded_as_trial=True,
                 output=Path(folder),
                 probe_budget=settings.probe_budget,
                 overrides={str(script.project_root / change.path): change.after for change in patch.files},

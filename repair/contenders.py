@@ -17,9 +17,6 @@ Compose = Callable[[Sequence[Patch]], Patch | None]
 #: Most parts of a composition: the benchmark's real fixes change up to four things at once, hardly ever more.
 MOST_PARTS = 4
 
-#: A reference learner from here on leaves little for anybody to gain: half of what a weak one (0.8) leaves.
-STRONG_REFERENCE = 0.9
-
 
 @dataclass(frozen=True)
 class Candidate:
@@ -142,11 +139,9 @@ class Contenders:
     def is_perfect(self, one: Candidate) -> bool:
         """Whether nothing worth having is left to gain, going by its first seed.
 
-        That is as good as a strong reference learner; weak ones do not say what a suitable network may reach.
+        Reference learners do not say that: what a suitable network reaches beyond them is not known before it is tried.
         """
-        best = self.reference.best if self.reference is not None else None
-        enough = NEAR_PERFECT if best is None or best < STRONG_REFERENCE else best - MEANINGFUL_GAIN
-        return one in self.promising() and self.skill(one) >= enough
+        return one in self.promising() and self.skill(one) >= NEAR_PERFECT
 
     def partners(self, leader: Candidate) -> list[Candidate]:
         """What may be added: what helped by itself first, then by support, answers to other faults before variants.

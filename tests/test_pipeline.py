@@ -220,6 +220,14 @@ def test_a_broken_order_of_rules_is_not_taken_for_a_broken_rule(stage):
     assert caught.value.slug == "broken-rule-order"
 
 
+def test_an_order_of_rules_that_do_not_exist_is_refused(stage):
+    order = stage.project / "order.json"
+    order.write_text('{"offsets": {"sigmoid-for-binary-outputs": 1.0}}')
+    with pytest.raises(UsageError, match=r"order\.json orders the rule 'sigmoid-for-binary-outputs'") as caught:
+        dlfix.suggest("train.py", rule_order=order)
+    assert (caught.value.slug, "sigmoid-for-binary-output" in (caught.value.hint or "")) == ("broken-rule-order", True)
+
+
 def test_an_interrupted_run_is_never_reused(stage):
     stage.outcome.interrupted = True
     dlfix.suggest("train.py")

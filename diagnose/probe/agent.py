@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from ..execution.job import Job
+from ..execution.seeding import take_over
 from ..trace import ExceptionFacts, FitTrace, Trace
 from ..trace_io import TraceWriter
 from .environment import environment
@@ -25,8 +26,9 @@ _SAVE_EVERY_SECONDS = 3.0
 def record(job: Job, run_script: Callable[[], object]) -> None:
     """Run the script under the probe and write its trace to ``job.output``.
 
-    Parameters of the job: ``seed`` (set before the script's first line), ``seconds`` (after that a running fit is
-    stopped on purpose) and ``probe_budget`` (share of training time that observing may cost).
+    Parameters of the job: ``seed`` (set before the script's first line), ``seeded_as_trial`` (blend the script's own
+    seeds with it), ``seconds`` (after that a running fit is stopped on purpose) and ``probe_budget`` (share of training
+    time that observing may cost).
     """
     started = time.monotonic()
     parameters = job.parameters
@@ -43,7 +45,8 @@ def record(job: Job, run_script: Callable[[], object]) -> None:
         import keras
 
         if (seed := parameters.get("seed")) is not None:
-            keras.utils.set_random_seed(int(seed))
+            set_seed = take_over if parameters.get("seeded_as_trial") else keras.utils.set_random_seed
+            set_seed(int(seed))
     recorder.save("killed")
     state = "completed"
     failure: BaseException | None = None

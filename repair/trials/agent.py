@@ -21,11 +21,11 @@ import numpy as np
 
 from ...diagnose.evaluation import align_outputs, as_arrays, output_names, outputs_are_logits, predict
 from ...diagnose.execution.job import Job
+from ...diagnose.execution.seeding import take_over
 from . import files
 from .capture import FitData
 from .fit_data import prepare
 from .merged_epochs import Merged, merge_epochs, restore_history, spread_over
-from .seeding import take_over
 
 AGENT = f"{__name__}:run_trial"
 #: A trial shorter than one epoch still takes this many steps: below, hardly any network moves away from where it began.

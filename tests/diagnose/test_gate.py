@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
 import pytest
 from dlfix.diagnose.checks import run_checks
 from dlfix.diagnose.checks.subject import Subject
@@ -65,6 +66,23 @@ def test_four_rows_are_judged_by_what_is_learned_by_heart() -> None:
 def test_without_a_score_the_loss_decides() -> None:
     assert poor(subject(None, losses=(0.7, 0.695, 0.694, 0.694)))
     assert not poor(subject(None, losses=(0.7, 0.5, 0.3, 0.2)))
+
+
+@pytest.mark.parametrize(
+    ("losses", "best", "expected"),
+    [
+        ((0.695, 0.694, 0.6935, 0.6935), 0.0, True),
+        ((0.695, 0.694, 0.6935, 0.6935), 0.07, False),  # a reference finds a little
+        ((0.69, 0.67, 0.65, 0.63), 0.0, False),  # learns by heart what has no rule
+        ((0.9, 0.8, 0.72, 0.70), 0.0, False),  # still falling
+    ],
+    ids=["stands still", "a little to find", "by heart", "falls"],
+)
+def test_who_learns_nothing_at_all_is_poor_even_where_there_is_no_rule(
+    losses: tuple[float, ...], best: float, expected: bool
+) -> None:
+    assert poor(subject(best, tuple(np.repeat(losses, 20)), skill=0.0, rows=200)) is expected
+    assert not poor(subject(best, losses, skill=0.0, rows=200))  # four epochs show nothing
 
 
 def test_broken_numbers_are_always_poor() -> None:

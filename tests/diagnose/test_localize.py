@@ -296,6 +296,20 @@ def test_collapsed_maps_name_only_what_can_have_shrunk_them() -> None:
     assert pooling.layer.index == 1
 
 
+def test_collapsed_maps_are_the_fault_of_the_largest_kernel_or_strides() -> None:
+    fit = shrinking(64, 30, 12, 5, 2, 1, class_names=("Conv2D",) * 4 + ("MaxPooling2D",))
+    sizes = {
+        0: {"kernel_size": [5, 5]},
+        1: {"kernel_size": [7, 7]},
+        2: {"kernel_size": [7, 7], "strides": [1, 2]},
+        3: {},
+    }
+    layers = [replace(layer, config=sizes.get(layer.index, layer.config)) for layer in fit.model.layers]
+    found = diagnose(trace(replace(fit, model=replace(fit.model, layers=tuple(layers)))))
+    named = {fault.kind: fault.layer.index for fault in found.faults if fault.layer is not None}
+    assert (named["kernel_size"], named["strides"], named["layers"]) == (1, 2, 4)
+
+
 def test_forgotten_scaling_of_validation_data_is_a_fault_of_evaluation() -> None:
     x, y = two_moons()
     fit = broken((16, "relu"), (1, "sigmoid"))

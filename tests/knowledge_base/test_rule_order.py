@@ -36,7 +36,20 @@ def test_the_knowledge_base_takes_another_order(file):
     assert load_knowledge(order=load_rule_order(file)).order == RuleOrder(**ORDER)
 
 
-@pytest.mark.parametrize("text", ["", "[]", "{}", '{"offsets": 1}', '{"offsets": {"often-right": Infinity}}'])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "[]",
+        "{}",
+        '{"offsets": 1}',
+        '{"offsets": {"often-right": Infinity}}',
+        '{"offsets": {"often-right": NaN}}',
+        '{"offsets": {"often-right": true}}',
+        '{"offsets": {"often-right": "3"}}',
+        '{"offsets": {"often-right": 1%s}}' % ("0" * 400),
+    ],
+)
 def test_a_broken_order_is_refused_with_its_name(tmp_path, text):
     path = tmp_path / "order.json"
     path.write_text(text)

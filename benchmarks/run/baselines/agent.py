@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from dlfix.diagnose.execution.job import Job
-from dlfix.repair.trials.seeding import take_over
+from dlfix.diagnose.execution.seeding import take_over
 
 from .outcome import Finding, Observation
 

@@ -7,6 +7,7 @@ import textwrap
 import numpy as np
 import pytest
 from dlfix.diagnose.execution import Executor
+from dlfix.diagnose.recording import record_script
 from dlfix.repair.patch import FileChange, Patch, TrialState
 from dlfix.repair.trials import files
 from dlfix.repair.trials.runner import ScriptRun, TrialRequest, TrialRunner
@@ -86,6 +87,25 @@ def test_seeds_are_ours_though_the_script_fixes_its_own(trial):
     assert not np.array_equal(predictions[0], predictions[2])
     assert first.skill == again.skill
     assert first.metrics["loss"] != other.metrics["loss"]
+
+
+@pytest.mark.parametrize("seed", [1, 2])
+def test_a_diagnosis_can_see_the_very_training_of_a_trial(trial, executor, tmp_path, seed):
+    one, _ = trial("build().fit(x[:150], y[:150], epochs=2, validation_data=(x[150:], y[150:]))", seed=seed)
+    project = tmp_path / "project"
+    seen = record_script(
+        executor,
+        project / "train.py",
+        (),
+        project_root=project,
+        working_directory=project,
+        seconds=60.0,
+        memory_bytes=2**32,
+        seed=seed,
+        seeded_as_trial=True,
+        output=tmp_path / "trace",
+    )
+    assert seen.fits[0].epoch_metrics["loss"] == pytest.approx(one.metrics["loss"], rel=1e-6)
 
 
 @pytest.mark.parametrize(
