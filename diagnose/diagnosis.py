@@ -43,13 +43,15 @@ class _Judged:
     faults: tuple[Fault, ...]
 
 
-def diagnose(trace: Trace, *, suspect: bool = False) -> Diagnosis:
+def diagnose(trace: Trace, *, suspect: bool = False, known: Diagnosis | None = None) -> Diagnosis:
     """Say whether a run is healthy, and if not, what is most likely at fault.
 
     Args:
         trace: What was recorded.
         suspect: Take every training for a poor one, to learn what could be improved about it. What is then said is for
             trials to confirm, not for people to read.
+        known: Diagnosis of an earlier run of the same script. What reference learners reach is taken from it, as long
+            as the task is the same: it takes seconds to find out, and they see all inputs on one scale anyway.
 
     Example:
         >>> diagnose(load_trace(folder)).verdict  # doctest: +SKIP
@@ -61,7 +63,9 @@ def diagnose(trace: Trace, *, suspect: bool = False) -> Diagnosis:
     judged: list[_Judged] = []
     offset = 0
     for index, fit in chosen:
-        item = _judge(fit, index, offset, REFERENCE_SECONDS / len(chosen), suspect)
+        task = task_of(fit)
+        reference = known.reference if known is not None and (known.task, len(chosen)) == (task, 1) else None
+        item = _judge(fit, task, reference or _reference(fit, task, len(chosen)), index, offset, suspect)
         judged.append(item)
         offset += len(item.symptoms)
     faults = _merged_faults(judged)
@@ -84,11 +88,15 @@ def diagnose(trace: Trace, *, suspect: bool = False) -> Diagnosis:
     )
 
 
-def _judge(fit: FitTrace, index: int, offset: int, seconds: float, suspect: bool) -> _Judged:
-    task = task_of(fit)
-    reference = reference_scores(
-        fit.sample, task, seconds=seconds, tokens=inputs_are_tokens(fit), bottleneck=has_bottleneck(fit.model)
-    )
+def _reference(fit: FitTrace, task: Task, fits: int) -> ReferenceScores:
+    seconds = REFERENCE_SECONDS / fits
+    tokens, bottleneck = inputs_are_tokens(fit), has_bottleneck(fit.model)
+    return reference_scores(fit.sample, task, seconds=seconds, tokens=tokens, bottleneck=bottleneck)
+
+
+def _judge(  # noqa: PLR0917
+    fit: FitTrace, task: Task, reference: ReferenceScores, index: int, offset: int, suspect: bool
+) -> _Judged:
     subject = Subject(fit, task, reference, index)
     symptoms, outcomes = run_checks(subject)
     judgement = judge(subject, symptoms)

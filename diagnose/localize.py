@@ -306,6 +306,9 @@ def _details(kind: str, subject: Subject, symptoms: Sequence[Symptom], where: La
         details["labels.multiplier"] = symptoms[0].details.get("multiplier")
     elif kind == "epochs":
         details |= {"direction": "too low", "suggested_epochs": suggested_epochs(subject)}
+        smaller = suggested_batch_size(subject)
+        if smaller < min(subject.fit.fit.batch_size or 0, subject.fit.data.rows or 0):
+            details["suggested_batch_size"] = smaller  # more updates in the same passes
     elif kind == "batch_size":
         direction = "too high" if symptoms[0].check == "oversized-batch" else "too low"
         details |= {"direction": direction, "suggested_batch_size": suggested_batch_size(subject)}

@@ -87,6 +87,7 @@ def untested(patches: Sequence[Patch], begin: int = 1) -> tuple[Suggestion, ...]
 
 def second_look(  # noqa: PLR0917
     trace: Trace,
+    diagnosis: Diagnosis,
     knowledge: KnowledgeBase,
     proposals: Proposals,
     script: Script,
@@ -119,7 +120,7 @@ def second_look(  # noqa: PLR0917
             if not seen.fits:
                 return ()
             # Good is not good enough here: whatever might improve it is tried.
-            found = diagnose(seen, suspect=True)
+            found = diagnose(seen, suspect=True, known=diagnosis)
             name = script.path.relative_to(script.project_root).as_posix()
             answers = candidates(
                 seen,
@@ -188,7 +189,7 @@ def prove(
             ),
             reference=diagnosis.reference,
             second_look=second_look(
-                trace, knowledge, proposals, script, settings, executor, machine.jobs * machine.memory_bytes
+                trace, diagnosis, knowledge, proposals, script, settings, executor, machine.jobs * machine.memory_bytes
             ),
             progress=progress,
         )

@@ -112,6 +112,16 @@ class Patch:
     support: float = 0.5
     why: str = ""
 
+    @property
+    def epochs(self) -> int | None:
+        """Epochs that it makes ``fit`` train for; None if it leaves them as they are, or sets no plain number."""
+        wanted = {"edit": "set-argument", "target": "fit", "name": "epochs"}
+        for request in reversed(self.requests):
+            said = {"edit": request.edit, **request.parameters}
+            if wanted.items() <= said.items() and str(said.get("value")).isdecimal():
+                return int(said["value"])
+        return None
+
 
 class TrialState(StrEnum):
     COMPLETED = "completed"

@@ -7,7 +7,7 @@ What is called *improved* or *fixed* rests on at least three seeds and on Studen
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from ..diagnose.findings import ReferenceScores
@@ -26,6 +26,10 @@ FEWEST_SEEDS = 3
 REFERENCE_SHARE = 0.9
 #: From here on a model is near enough to perfect whatever the references reach.
 NEAR_PERFECT = 0.95
+
+#: A patch whose skill with its worst seed lies further than this below that with its best one, half of the way from
+#: trivial to perfect, works with some seeds and fails with others.
+UNRELIABLE = 0.5
 
 #: 95 % quantiles of Student's t for 1, 2, … degrees of freedom, so two-sided intervals of 90 %. The claim is one-sided
 #: (the patch helps), and is wrong in at most 5 % of cases when the lower end decides. A two-sided 95 % interval would
@@ -199,17 +203,18 @@ _ORDER = (Verdict.FIXED, Verdict.IMPROVED, Verdict.UNTESTED, Verdict.NO_CHANGE, 
 def rank(
     evidence: Sequence[Evidence], baseline: Sequence[Trial], reference: ReferenceScores | None
 ) -> tuple[Suggestion, ...]:
-    """Order patches: verdict, then gain (ties within noise), then fewer edits, lower cost and rule ids.
+    """Order patches: verdict, then gain (ties within noise), then reliability, fewer edits, lower cost and rule ids.
 
     A composition that beats its parts replaces them. Of patches with one verdict, those that make a hypothesis for the
     first time stand before further variants of it.
     """
     made = [(one, _suggest(one, baseline, reference)) for one in evidence]
     shown = [pair_ for pair_ in made if not _is_replaced(pair_, made)]
+    hard = _hard_seeds([suggestion for _, suggestion in shown])
     ordered: list[Suggestion] = []
     for verdict in _ORDER:
         group = [pair_ for pair_ in shown if pair_[1].verdict is verdict]
-        ordered.extend(_distinct_first(_by_gain([suggestion for _, suggestion in group])))
+        ordered.extend(_distinct_first(_by_gain([suggestion for _, suggestion in group], hard)))
     return tuple(replace(suggestion, rank=place) for place, suggestion in enumerate(ordered, start=1))
 
 
@@ -242,13 +247,23 @@ def _is_replaced(one: tuple[Evidence, Suggestion], others: Sequence[tuple[Eviden
     return False
 
 
-def _by_gain(group: list[Suggestion]) -> list[Suggestion]:
-    """Largest gain first; those that tie with the leader of what remains are ordered by edits, cost and rules."""
+def _hard_seeds(suggestions: Iterable[Suggestion]) -> frozenset[int]:
+    """Seeds that patches fail with which help with others."""
+    hard: set[int] = set()
+    for one in suggestions:
+        if one.verdict in (Verdict.FIXED, Verdict.IMPROVED):
+            skills = _longest_skills(one.trials)
+            hard |= {seed for seed, skill in skills.items() if max(skills.values()) - skill > UNRELIABLE}
+    return frozenset(hard)
+
+
+def _by_gain(group: list[Suggestion], hard: frozenset[int]) -> list[Suggestion]:
+    """Largest gain first; those that tie with the leader of what remains by reliability, edits, cost and rules."""
     waiting = sorted(group, key=lambda one: (-_gain(one), one.patch.rules, one.patch.key))
     ordered: list[Suggestion] = []
     while waiting:
         tied = [one for one in waiting if _ties(waiting[0], one)]
-        ordered.extend(sorted(tied, key=_economy))
+        ordered.extend(sorted(tied, key=lambda one: (*_reliability(one, hard), *_economy(one))))
         waiting = [one for one in waiting if one not in tied]
     return ordered
 
@@ -271,6 +286,16 @@ def _ties(leader: Suggestion, other: Suggestion) -> bool:
         variance = math.fsum((value - centre) ** 2 for value in differences) / (len(differences) - 1)
         error = math.sqrt(variance / len(differences))
     return abs(leader.gain - other.gain) <= max(MEANINGFUL_GAIN, error)
+
+
+def _reliability(one: Suggestion, hard: frozenset[int]) -> tuple[bool, int]:
+    """Whether it fails with some seeds, and with how many of the hard ones it was not tried.
+
+    One that fails with some seeds has gains so scattered that it ties with nearly everything.
+    """
+    skills = _longest_skills(one.trials)
+    fails = bool(skills) and max(skills.values()) - min(skills.values()) > UNRELIABLE
+    return fails, len(hard - skills.keys())
 
 
 def _economy(one: Suggestion) -> tuple[int, int, tuple[str, ...], str]:

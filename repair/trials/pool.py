@@ -11,7 +11,7 @@ from concurrent.futures import FIRST_COMPLETED, Future, wait
 from dataclasses import dataclass, field, replace
 from typing import Protocol
 
-from ..patch import Trial, TrialState
+from ..patch import Patch, Trial, TrialState
 from .runner import TrialRequest
 
 #: A patch may cost this many times the baseline's time (more layers, smaller batches), and this much on top.
@@ -22,6 +22,9 @@ LIMIT_SHARE = 0.125
 #: The same before any trial of this length was measured: what the probe run took may say little on a machine that has
 #: become busy since, and a baseline that is cut off costs the whole search.
 LIMIT_SHARE_UNMEASURED = 0.4
+#: A patch that sets more epochs is not started if even this share of what they are expected to take is beyond its
+#: limit: it would be cut off after having used up the time of others. Half, as more epochs may run more at once.
+TOO_LONG = 0.5
 #: A trial is not started unless this many times its expected duration is left.
 START_MARGIN = 1.1
 
@@ -54,6 +57,8 @@ class TrialPool:
     Attributes:
         deadline: Monotonic time at which every trial has ended.
         trials: All that ended, in the order of their requests.
+        skipped: How many were not started for want of time.
+        too_long: Keys of the patches whose epochs take more time than a trial may have.
     """
 
     runner: Runner
@@ -64,6 +69,7 @@ class TrialPool:
     clock: Callable[[], float] = time.monotonic
     trials: list[Trial] = field(default_factory=list)
     skipped: int = 0
+    too_long: set[str] = field(default_factory=set)
     _known: dict[tuple[str | None, int, float], Trial] = field(default_factory=dict)
 
     def get(self, key: str | None, seed: int, fraction: float) -> Trial | None:
@@ -117,6 +123,9 @@ class TrialPool:
                 continue
             # What is kept back is out of reach of a patch that takes longer than expected, too.
             limit = min(self.limit(request.fraction), max(self.seconds_left() - reserve(), 0.5))
+            if request.patch is not None and TOO_LONG * self._expected_of(request.patch, request.fraction) > limit:
+                self.too_long.add(request.patch.key)
+                continue
             running[self.runner.submit(request, limit)] = request
 
     def _collect(
@@ -142,6 +151,14 @@ class TrialPool:
             return statistics.median(same)
         fit, other = self.costs()
         return other + fraction * fit
+
+    def _expected_of(self, patch: Patch, fraction: float) -> float:
+        """Expected seconds of this patch, 0 as long as no trial was measured."""
+        longer = (patch.epochs or 0) / max(1, self.schedule.epochs)
+        if longer <= 1 or not any(map(_ran, self._known.values())):
+            return 0.0
+        fit, other = self.costs()
+        return other + fraction * fit * longer
 
     def costs(self) -> tuple[float, float]:
         """Seconds of the whole fit, and of everything around it."""

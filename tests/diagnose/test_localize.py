@@ -222,6 +222,20 @@ def test_a_broken_fine_tuning_counts_after_a_healthy_pretraining() -> None:
     assert found.faults[0].fit == 1
 
 
+def test_too_few_updates_are_made_up_for_by_smaller_batches_too() -> None:
+    x, y = two_moons(640)
+    losses = {"loss": (0.70, 0.695, 0.69, 0.685, 0.68)}
+
+    def told(batch_size: int) -> dict[str, Any]:
+        few = statistics(2, (0, 1, 2, 4))
+        fit = broken((8, "relu"), (1, "sigmoid"), data=data(x, y), epoch_metrics=losses, statistics=few)
+        found = diagnose(trace(replace(fit, fit=replace(fit.fit, batch_size=batch_size))))
+        return next(fault.details for fault in found.faults if fault.kind == "epochs")
+
+    assert told(320)["suggested_batch_size"] == 32
+    assert "suggested_batch_size" not in told(32)
+
+
 def test_training_cut_short_by_us_is_not_called_too_short() -> None:
     fit = broken((16, "relu"), (1, "sigmoid"), state="stopped", epoch_metrics={"loss": (0.9, 0.8, 0.7)})
     assert "epochs" not in kinds(diagnose(trace(fit)))

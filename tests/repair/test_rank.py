@@ -98,6 +98,24 @@ def test_verdict_comes_before_gain_and_gain_before_support():
     assert names(*pieces) == ["best", "some", "lucky"]
 
 
+def test_of_patches_that_tie_one_that_fails_with_a_seed_stands_behind():
+    baseline = [trial(0.1, key=None, seed=seed) for seed in range(6)]
+    unsteady = evidence("a", 0.9, 0.9, 0.9, 0.9, 0.9, 0.35, kind="x")
+    steady = evidence("b+c", 0.83, 0.84, 0.85, kind="y")
+    ranked = rank([unsteady, steady], baseline, ReferenceScores(0.0, 0.4, 0.5, "trees", "accuracy", 10_000))
+    assert [(one.patch.key, one.verdict) for one in ranked] == [("b+c", Verdict.FIXED), ("a", Verdict.FIXED)]
+
+
+def test_of_patches_that_tie_one_tried_with_the_seed_that_others_fail_with_stands_first():
+    baseline = [trial(0.1, key=None, seed=seed) for seed in range(6)]
+    failing = evidence("a", 0.9, 0.9, 0.9, 0.9, 0.9, 0.35, kind="x")
+    tried = evidence("b+c", 0.9, 0.9, 0.9, 0.9, 0.9, 0.9, kind="y")
+    untried = evidence("d", 0.9, 0.9, 0.9, kind="z")
+    ranked = rank([failing, untried, tried], baseline, ReferenceScores(0.0, 0.4, 0.5, "trees", "accuracy", 10_000))
+    assert [one.patch.key for one in ranked] == ["b+c", "d", "a"]
+    assert names(untried, tried) == ["d", "b+c"]
+
+
 def test_ties_go_to_fewer_edits_then_fewer_epochs_then_rules():
     more = evidence("x+y", 0.9, 0.9, 0.91)
     long = evidence("long", 0.9, 0.9, 0.9, epochs=50)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
-from dlfix.repair.patch import TrialState
+from dlfix.repair.patch import EditContext, EditRequest, TrialState
 from dlfix.repair.trials.pool import Schedule, TrialPool
 from dlfix.repair.trials.runner import TrialRequest
 from trial_fakes import FakeRunner, patch
@@ -12,6 +14,11 @@ from trial_fakes import FakeRunner, patch
 def make(runner, seconds=100.0, schedule=None):
     schedule = schedule or Schedule(10, runner.fit_seconds, runner.other_seconds)
     return TrialPool(runner, 1, seconds, schedule, clock=runner.clock)
+
+
+def training_for(epochs):
+    request = EditRequest("set-argument", {"target": "fit", "name": "epochs", "value": epochs}, EditContext(None))
+    return replace(patch(f"epochs-{epochs}"), requests=(request,))
 
 
 def test_the_first_baseline_is_not_cut_off_by_a_wrong_estimate():
@@ -42,6 +49,23 @@ def test_a_reserve_is_kept_free():
     pool = make(runner)
     pool.run([TrialRequest(None, seed) for seed in range(9)], lambda: 50.0)
     assert len(pool.trials) == 1
+
+
+def test_a_patch_whose_epochs_cannot_be_run_in_time_is_not_started():
+    runner = FakeRunner(lambda parts, seed: 0.1, fit_seconds=4.0)
+    pool = make(runner)
+    twice, endless = training_for(20), training_for(2000)
+    pool.run([TrialRequest(None, 0), TrialRequest(endless, 0), TrialRequest(twice, 0)])
+    assert [request.patch for request in runner.requests] == [None, twice]
+    assert pool.too_long == {endless.key}
+    assert pool.skipped == 0
+
+
+def test_long_schedules_are_tried_as_long_as_nothing_was_measured():
+    runner = FakeRunner(lambda parts, seed: 0.1, fit_seconds=4.0)
+    pool = make(runner)
+    pool.run([TrialRequest(training_for(2000), 0)])
+    assert len(runner.requests) == 1
 
 
 def test_nothing_is_run_twice():
