@@ -18,15 +18,26 @@ SMALL = 3e-4
 TRAVEL = 0.3
 
 
-def _ratio_per_step(subject: Subject) -> np.ndarray:
-    """Median over the layers with weights of |update| / |weights|, per sampled step; finite values only."""
+def _ratios(subject: Subject) -> tuple[np.ndarray, np.ndarray]:
+    """Sampled steps, and for each the median over the layers with weights of |update| / |weights|; finite ones only."""
     ratios = update_ratios(subject.fit)
     columns = [subject.column_of(layer) for layer in weighted_layers(subject.fit.model)]
     if not ratios.size or not columns:
-        return np.empty(0)
+        return np.empty(0), np.empty(0)
     chosen = ratios[:, columns]
     rows = np.isfinite(chosen).any(axis=1)
-    return np.asarray(np.nanmedian(np.where(np.isfinite(chosen[rows]), chosen[rows], np.nan), axis=1))
+    medians = np.nanmedian(np.where(np.isfinite(chosen[rows]), chosen[rows], np.nan), axis=1)
+    return np.asarray(subject.fit.statistics.steps)[rows], np.asarray(medians)
+
+
+def _travel(sampled: np.ndarray, ratios: np.ndarray, steps: int) -> float:
+    """The way of the weights in so many steps, in multiples of their size: each sample stands for the steps up to the
+    next one.
+
+    A typical step says nothing of it where the first ones were large and the weights that they left are, too.
+    """
+    ends = np.append(sampled[1:], max(steps, int(sampled[-1]) + 1))
+    return float(np.sum(ratios * (ends - sampled)))
 
 
 @check("oversized-updates", requires=("statistic update_norm", "statistic weight_norm"))
@@ -41,7 +52,7 @@ def oversized_updates(subject: Subject) -> Iterator[Symptom]:
         first steps by themselves, since a network that they killed makes no further ones.
     When not: The first steps of Adam on small initial weights come near 0.1; hence the median.
     """
-    ratios = _ratio_per_step(subject)
+    _, ratios = _ratios(subject)
     if ratios.size < 3:
         return
     half, start = float(np.median(ratios[: max(3, ratios.size // 2)])), float(ratios[:3].max())
@@ -63,20 +74,20 @@ def oversized_updates(subject: Subject) -> Iterator[Symptom]:
 def undersized_updates(subject: Subject) -> Iterator[Symptom]:
     """All steps together hardly move the weights.
 
-    Symptom: The typical |weight change| / |weights| is below 3e-4, and times the number of steps it stays below 0.3.
+    Symptom: The typical |weight change| / |weights| is below 3e-4, and its sum over all steps stays below 0.3.
     Why: From random weights to a solution the weights must move by something like their own size. Steps this small
         leave the network about where it started.
     Threshold and its source: A third of the usual 1e-3 (Karpathy, CS231n; DeepDiagnosis's lower bound is 1e-5), and a
         total path of less than 30 %, the condition that matters: many small steps go far.
     When not: Fine-tuning of pretrained weights, which need not move far: such a model scores well.
     """
-    ratios, steps = _ratio_per_step(subject), updates_made(subject.fit)
+    (sampled, ratios), steps = _ratios(subject), updates_made(subject.fit)
     if not ratios.size or not steps or subject.fit.model.trainable_parameters == 0:
         return
     value = float(np.median(ratios))
     if value <= 0:
         return
-    travel = value * steps
+    travel = _travel(sampled, ratios, steps)
     if value < SMALL and travel < TRAVEL:
         yield Symptom(
             "undersized-updates",
@@ -102,8 +113,8 @@ def too_few_updates(subject: Subject) -> Iterator[Symptom]:
     steps = updates_made(subject.fit)
     if steps is None or steps <= 0:
         return
-    ratios = _ratio_per_step(subject)
-    travel = float(np.median(ratios)) * steps if ratios.size else None
+    sampled, ratios = _ratios(subject)
+    travel = _travel(sampled, ratios, steps) if ratios.size else None
     too_short = travel is not None and travel < TRAVEL and float(np.median(ratios)) >= SMALL
     if steps < 300 or too_short:
         yield Symptom(

@@ -56,6 +56,17 @@ def test_of_a_healthy_run_that_is_suspected_something_could_be_improved() -> Non
     assert "epochs" in {fault.kind for fault in diagnose(trace(fit), suspect=True).faults}
 
 
+def test_reference_learners_are_not_asked_twice_about_one_task() -> None:
+    known = diagnose(trace())
+    again = diagnose(trace(fit_trace(epoch_metrics={"loss": (0.7, 0.69)})), known=known)
+    assert again.reference is known.reference
+    x, _ = two_moons()
+    other = diagnose(trace(broken((8, "relu"), (1, "linear"), loss="mse", data=data(x, x[:, 0] * 7))), known=known)
+    assert other.task != known.task
+    assert other.reference is not known.reference
+    assert diagnose(trace(fit_trace(), fit_trace()), known=None).reference is not known.reference
+
+
 def test_odd_settings_of_a_healthy_run_are_no_faults() -> None:
     x, y = two_moons()
     fit = fit_trace(

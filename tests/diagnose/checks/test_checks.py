@@ -145,6 +145,11 @@ def nan_in(array: np.ndarray) -> np.ndarray:
     return broken
 
 
+def updates(*norms: float) -> FitTrace:
+    """All layers' updates at the sampled steps; their weights have a norm of 5."""
+    return fit_trace(statistics=statistics(3, per_layer={index: {"update_norm": norms} for index in range(3)}))
+
+
 def gradients(start: float, late: float) -> FitTrace:
     fit = fit_trace(statistics=statistics(3, range(12)))
     norms = np.concatenate([np.full(4, start), np.full(8, late)])
@@ -210,7 +215,7 @@ TABLE = [  # one row: id of the check, traces that show it, near misses that do 
     (
         "undersized-updates",
         [fit_trace(statistics=statistics(3, per_layer={index: {"update_norm": 1e-5} for index in range(3)}))],
-        [fit_trace()],
+        [fit_trace(), updates(4.0, *[1e-5] * 5)],  # one huge step, and its weights stay where it threw them
     ),
     ("too-few-updates", [schedule(32, steps=26)], [schedule(32, steps=900)]),
     (
