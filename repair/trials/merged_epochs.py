@@ -21,6 +21,7 @@ from ...diagnose.nested import leaves, lists_to_tuples, map_leaves, take_rows, t
 MOST_BATCHES = 50
 #: Epochs that are left of long schedules, enough to draw a curve; schedules shorter than twice that stay as they are.
 REPORTED = 20
+SHORTEST_MERGED = 2 * REPORTED
 #: Rows that are copied into tensors; more of them make epochs long anyway.
 MOST_ROWS = 20_000
 
@@ -59,7 +60,7 @@ def merge_epochs(model: Any, arguments: Mapping[str, Any], listeners: Any, own: 
         and getattr(model, "steps_per_execution", 1) == 1  # it would run beyond the last step of an endless stream
         and arguments["y"] is not None
     )
-    if not plain or own < 2 * REPORTED or epochs < 4:
+    if not plain or own < SHORTEST_MERGED or epochs < 4:
         return None
     data = tuple(_numbers(arguments[name]) for name in ("x", "y", "sample_weight"))
     unknown_weights = data[2] is None and arguments["sample_weight"] is not None

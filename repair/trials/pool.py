@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 from ..patch import Patch, Trial, TrialState
+from .merged_epochs import SHORTEST_MERGED
 from .runner import TrialRequest
 
 #: A patch may cost this many times the baseline's time (more layers, smaller batches), and this much on top.
@@ -153,9 +154,12 @@ class TrialPool:
         return other + fraction * fit
 
     def _expected_of(self, patch: Patch, fraction: float) -> float:
-        """Expected seconds of this patch, 0 as long as no trial was measured."""
+        """Expected seconds of this patch; 0 if nothing tells, so that it is tried.
+
+        Short schedules do not tell: none of their epochs are run at once, as those of the patch may be.
+        """
         longer = (patch.epochs or 0) / max(1, self.schedule.epochs)
-        if longer <= 1 or not any(map(_ran, self._known.values())):
+        if longer <= 1 or self.schedule.epochs < SHORTEST_MERGED or not any(map(_ran, self._known.values())):
             return 0.0
         fit, other = self.costs()
         return other + fraction * fit * longer

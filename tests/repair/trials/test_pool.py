@@ -53,8 +53,8 @@ def test_a_reserve_is_kept_free():
 
 def test_a_patch_whose_epochs_cannot_be_run_in_time_is_not_started():
     runner = FakeRunner(lambda parts, seed: 0.1, fit_seconds=4.0)
-    pool = make(runner)
-    twice, endless = training_for(20), training_for(2000)
+    pool = make(runner, schedule=Schedule(50, 4.0, 1.0))
+    twice, endless = training_for(100), training_for(10_000)
     pool.run([TrialRequest(None, 0), TrialRequest(endless, 0), TrialRequest(twice, 0)])
     assert [request.patch for request in runner.requests] == [None, twice]
     assert pool.too_long == {endless.key}
@@ -66,6 +66,14 @@ def test_long_schedules_are_tried_as_long_as_nothing_was_measured():
     pool = make(runner)
     pool.run([TrialRequest(training_for(2000), 0)])
     assert len(runner.requests) == 1
+
+
+def test_a_short_schedule_does_not_tell_how_long_a_long_one_takes():
+    """Many short epochs are run at once, few are not."""
+    runner = FakeRunner(lambda parts, seed: 0.1, fit_seconds=4.0)
+    pool = make(runner)
+    pool.run([TrialRequest(None, 0), TrialRequest(training_for(2000), 0)])
+    assert len(runner.requests) == 2
 
 
 def test_nothing_is_run_twice():
