@@ -14,7 +14,7 @@ third to all of the healthy ones), so a fault is reported in two cases only:
    - neither the network nor any reference learner finds anything, and in hundreds of updates the loss neither moved
      nor got below that of a constant prediction. Labels that have nothing to do with the inputs would explain the
      former, not the latter: what trains at all learns them by heart to some part (Zhang et al., Understanding deep
-     learning requires rethinking generalization, ICLR 2017, arXiv:1611.03530).
+     learning requires rethinking generalization, ICLR 2017, arXiv:1611.03530), if it has parameters enough for that.
 
 The margin of a shortfall is the larger of two numbers. One is the joint sampling error: both skills are estimates on n
 rows, so their difference has the standard error sqrt(s1² + s2²), with s = sqrt(p (1 - p) / n) / (1 - m0) for an
@@ -34,6 +34,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from .findings import Symptom
+from .measures import columns
 
 if TYPE_CHECKING:
     from .checks.subject import Subject
@@ -47,6 +48,9 @@ POOR = frozenset({"below-reference", "trivial-skill"})
 WITHOUT_SKILL = frozenset({"trivial-loss", "flat-loss"})
 #: Below this skill nothing was found: the sampling error of a skill on 400 rows.
 NOTHING = 0.05
+#: Parameters per number to be predicted from which on a network shows that it trains, whatever the labels. Per parameter,
+#: least squares explain one part in n of the variance of n unrelated labels; this is twice what ``trivial-loss`` sees.
+BY_HEART = 0.04
 
 
 @dataclass(frozen=True)
@@ -109,6 +113,15 @@ def judge(subject: Subject, symptoms: Iterable[Symptom]) -> Judgement:
     if subject.skill is None or subject.reference.best is None:
         no_skill = subject.skill is None or subject.skill < 0.5
         reasons.extend(name for name in sorted(WITHOUT_SKILL) if name in found and no_skill)
-    elif max(subject.skill, subject.reference.best) < NOTHING and not unfinished and "too-few-updates" not in found:
-        reasons.extend(sorted(WITHOUT_SKILL) if found >= WITHOUT_SKILL else ())
+    elif max(subject.skill, subject.reference.best) < NOTHING and not unfinished and _would_learn_by_heart(subject):
+        stands_still = found >= WITHOUT_SKILL and "too-few-updates" not in found
+        reasons.extend(sorted(WITHOUT_SKILL) if stands_still else ())
     return Judgement(bool(reasons), tuple(reasons))
+
+
+def _would_learn_by_heart(subject: Subject) -> bool:
+    """Whether a network of this size that trains would get below a constant's loss on labels without any rule."""
+    target, rows = subject.target, subject.fit.data.rows
+    if target is None or not rows:
+        return False
+    return subject.fit.model.trainable_parameters >= BY_HEART * rows * columns(target)

@@ -137,11 +137,14 @@ class Contenders:
         return one in self.promising() and self.skill(one) >= enough
 
     def is_perfect(self, one: Candidate) -> bool:
-        """Whether nothing worth having is left to gain, going by its first seed.
+        """Whether nothing that could be measured is left to gain, going by its first seed.
 
-        Reference learners do not say that: what a suitable network reaches beyond them is not known before it is tried.
+        That is near to 1, but for two standard errors where it matches the references. These alone do not say it: what
+        a suitable network reaches beyond them is not known before it is tried.
         """
-        return one in self.promising() and self.skill(one) >= NEAR_PERFECT
+        trial = self.pool.get(one.patch.key, self.seed, self.fraction)
+        error = 2 * sampling_error(trial) if trial is not None and self.matches_references(one) else 0.0
+        return one in self.promising() and self.skill(one) >= NEAR_PERFECT - error
 
     def partners(self, leader: Candidate) -> list[Candidate]:
         """What may be added: what helped by itself first, then by support, answers to other faults before variants.

@@ -57,9 +57,8 @@ PROVEN_ALTERNATIVES = 2
 PROOF_SLACK = 1.25
 #: Extra seeds for a patch whose interval does not decide yet.
 EXTRA_SEEDS = 3
-#: Seeds that a leader is tested with beyond those of its proof, and the share of the time left that each of them may
-#: take. What fails in one training of five passes six with a probability of 26 %, and twelve with 7 %.
-CERTAINTY_SEEDS, CERTAINTY_SHARE = 9, 0.2
+#: Share of the time left that one more seed may take to test a leader that is proven already.
+CERTAINTY_SHARE = 0.2
 #: How often a leader that fails with some seed is built upon.
 RELIABLE_ROUNDS = 2
 #: How many patches that take the lead are tested with a seed that another one failed with.
@@ -552,7 +551,7 @@ class _Search:
 
     def _try_more_seeds(self, leader: Candidate) -> None:
         """Test a leader with further seeds while that takes little of the time left, until it fails with one."""
-        for extra in range(CERTAINTY_SEEDS):
+        for extra in range(EXTRA_SEEDS):
             needed = math.ceil(2 / self.pool.jobs) * 1.1 * self.pool.expected(self.contenders.fraction)
             if needed > CERTAINTY_SHARE * self.pool.seconds_left() or self._failing_seed(leader) is not None:
                 return

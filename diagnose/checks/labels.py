@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from ..findings import Symptom
+from ..gate import NOTHING
 from ..losses import BINARY, MARGIN, SPARSE
 from ..measures import class_shares, columns, labels_are_sorted, labels_multiplier
 from .registry import check
@@ -189,12 +190,12 @@ def unlearnable_labels(subject: Subject) -> Iterator[Symptom]:
     if best is None or skill is None or subject.reference.rows < 50:
         return
     flat = all(len(item.shape) <= 2 for item in subject.fit.data.inputs)
-    if flat and max(best, skill) < max(0.05, 1 / float(np.sqrt(subject.reference.rows))):
+    if flat and max(best, skill) < max(NOTHING, 1 / float(np.sqrt(subject.reference.rows))):
         yield Symptom(
             "unlearnable-labels",
             f"The network reaches a skill of {skill:.2f}, the best reference learner {best:.2f}: the inputs "
             "hardly tell anything about the labels.",
             value=best,
-            threshold=0.05,
+            threshold=NOTHING,
             strength=0.5,
         )

@@ -94,10 +94,8 @@ def found(skills, *, seconds=60.0):
 def test_the_best_is_proven_over_the_seeds_of_a_suggestion():
     best, runner = found({"a": 0.2, "b": 0.7, "c": TrialState.CRASHED, "d": 0.4})
     assert (best.title, best.verdict, best.edits, best.tried) == ("b", "improved", 1, 4)
-    # The three of a proof, and more as long as each takes but a small share of the time left.
-    seeds = {request.seed for request in runner.requests if request.key == "b"}
-    assert seeds == set(range(len(seeds)))
-    assert 3 < len(seeds) <= 12
+    # The three of a proof, and as trials are quick, three more.
+    assert {request.seed for request in runner.requests if request.key == "b"} == set(range(6))
     assert {request.key for request in runner.requests} == {None, "a", "b", "c", "d"}  # nothing is combined
     assert best.trial_seconds == pytest.approx(2.0 * len(runner.requests))
 

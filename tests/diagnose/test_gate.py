@@ -12,7 +12,7 @@ from dlfix.diagnose.checks.subject import Subject
 from dlfix.diagnose.diagnosis import task_of
 from dlfix.diagnose.findings import ReferenceScores, Symptom
 from dlfix.diagnose.gate import FLOOR, judge, shortfall, standard_error
-from traces import fit_trace
+from traces import dense_layers, fit_trace, statistics
 
 
 def subject(best: float | None, losses: tuple[float, ...] = (0.7, 0.5, 0.2), **evaluation: Any) -> Subject:
@@ -83,6 +83,13 @@ def test_who_learns_nothing_at_all_is_poor_even_where_there_is_no_rule(
 ) -> None:
     assert poor(subject(best, tuple(np.repeat(losses, 20)), skill=0.0, rows=200)) is expected
     assert not poor(subject(best, losses, skill=0.0, rows=200))  # four epochs show nothing
+
+
+def test_a_few_parameters_standing_still_on_labels_without_a_rule_are_not() -> None:
+    losses = tuple(np.repeat((0.695, 0.694, 0.6935, 0.6935), 20))
+    fit = fit_trace(dense_layers((1, "sigmoid")), epoch_metrics={"loss": losses}, statistics=statistics(1))
+    fit = replace(fit, evaluation={**fit.evaluation, "skill": 0.0, "rows": 200, "split": "validation"})
+    assert not poor(Subject(fit, task_of(fit), ReferenceScores(0.0, 0.0, 0.0, "linear", "accuracy", 200)))
 
 
 def test_broken_numbers_are_always_poor() -> None:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from types import SimpleNamespace
 
 import pytest
 from dlfix.diagnose.findings import ReferenceScores
+from dlfix.repair.contenders import Contenders
 from dlfix.repair.patch import EditContext, EditRequest, TrialState, Verdict
 from dlfix.repair.search import SearchSettings, search
 from dlfix.repair.trials.pool import Schedule
-from trial_fakes import FakeRunner, compose, patch
+from trial_fakes import FakeRunner, compose, patch, trial
 
 REFERENCE = ReferenceScores(0.0, 0.9, 0.9, "trees", "accuracy", 10_000)
 PATCHES = [
@@ -118,7 +120,7 @@ def test_fewer_epochs_on_request():
     assert {request.fraction for request in runner.requests} == {0.5}
 
 
-@pytest.mark.parametrize(("reached", "most"), [(0.97, 32), (0.9, 52)], ids=["perfect", "as good as the references"])
+@pytest.mark.parametrize(("reached", "most"), [(0.97, 20), (0.9, 40)], ids=["perfect", "as good as the references"])
 def test_the_budget_is_not_burned_once_nothing_can_be_gained(reached, most):
     patches = [patch(f"p{i}", support=0.9 if i == 0 else 0.1) for i in range(60)]
     runner = FakeRunner(lambda parts, seed: reached if "p0" in parts else 0.1)
@@ -364,8 +366,21 @@ def test_a_patch_that_nothing_makes_reliable_stays_as_it_is():
 def test_long_trainings_are_not_repeated_for_certainty():
     quick, slow = FakeRunner(one_fault("a"), fit_seconds=0.1), FakeRunner(one_fault("a"), fit_seconds=20.0)
     seeds = [max(len(one.patched_skill) for one in run(runner, seconds=400.0).suggestions) for runner in (quick, slow)]
-    assert seeds[0] == 12
+    assert seeds[0] == 6
     assert seeds[1] == 3
+
+
+@pytest.mark.parametrize(
+    ("skill", "rows", "expected"),
+    [(0.96, 10_000, True), (0.9, 10_000, False), (0.9, 100, True), (0.7, 100, False)],
+    ids=["near to 1", "as good as the references", "as near to 1 as so few rows can tell", "not even the references"],
+)
+def test_what_cannot_be_measured_is_not_sought(skill, rows, expected):
+    known = {None: trial(0.1, key=None), "a": trial(skill, key="a", rows=rows)}
+    pool = SimpleNamespace(get=lambda key, seed, fraction: known[key])
+    contenders = Contenders(pool, compose, REFERENCE, seed=0)
+    contenders.add_singles([patch("a")])
+    assert contenders.is_perfect(contenders.singles[0]) is expected
 
 
 def test_what_reaches_the_references_is_improved_further():
