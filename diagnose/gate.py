@@ -48,8 +48,9 @@ POOR = frozenset({"below-reference", "trivial-skill"})
 WITHOUT_SKILL = frozenset({"trivial-loss", "flat-loss"})
 #: Below this skill nothing was found: the sampling error of a skill on 400 rows.
 NOTHING = 0.05
-#: Parameters per number to be predicted from which on a network shows that it trains, whatever the labels. Per parameter,
-#: least squares explain one part in n of the variance of n unrelated labels; this is twice what ``trivial-loss`` sees.
+#: Parameters per number to be predicted from which on a network shows that it trains, whatever the labels. Per
+#: parameter, least squares explain one part in n of the variance of n unrelated labels; this is twice what
+#: ``trivial-loss`` sees.
 BY_HEART = 0.04
 
 
