@@ -28,7 +28,10 @@ SOURCES: Mapping[str, tuple[str, ...]] = {
     ),
     "baseline": ("benchmarks/run/baselines", "diagnose/deeplocalize.py"),
     "random": ("benchmarks/run/random_repair.py", "diagnose", "knowledge_base", "repair", "dlfix/proposals.py"),
-    "skill": ("repair/trials", "diagnose/evaluation.py", "diagnose/skill.py", "diagnose/task.py"),
+    "skill": (
+        *("repair/trials", "diagnose/evaluation.py", "diagnose/execution/seeding.py"),
+        *("diagnose/skill.py", "diagnose/task.py"),
+    ),
     "plain": (),
 }
 
