@@ -18,12 +18,16 @@ from .measures import inputs_are_tokens
 from .reference import reference_scores
 from .structure import has_bottleneck, output_heads
 from .task import infer_task
-from .trace import FitTrace, Statistics, Trace
+from .trace import FitTrace, RangeTest, Statistics, Trace
 
 #: Fits of one place in the source that are judged (the last ones): a search over settings may make hundreds.
 PER_PLACE = 3
 #: Wall-clock seconds for all reference learners together.
 REFERENCE_SECONDS = 5.0
+
+#: From this confidence on the first fault needs no further test.
+SURE = 0.9
+_OF_THE_RATE = frozenset({"learning_rate", "epochs", "optimizer", "batch_size"})
 
 _UNKNOWN = Task("unknown", None, "real", 0.0, "No labels were seen.")
 _NO_REFERENCE = ReferenceScores(None, None, None)
@@ -86,6 +90,28 @@ def diagnose(trace: Trace, *, suspect: bool = False, known: Diagnosis | None = N
         checks=_merged_outcomes(judged),
         notes=tuple(notes),
     )
+
+
+def doubtful_fit(trace: Trace, diagnosis: Diagnosis) -> int | None:
+    """The training whose learning rate should be put to a range test: its index among the calls of ``fit``.
+
+    In doubt is who suspects the learning rate, or the length of the training, and has nothing surer to say. Of several
+    trainings at one place in the source the first is meant, since the others are like it.
+    """
+    if diagnosis.verdict != "faulty" or diagnosis.faults[0].confidence >= SURE:
+        return None
+    suspected = next((fault for fault in diagnosis.faults if fault.kind in _OF_THE_RATE), None)
+    if suspected is None or trace.fits[suspected.fit].state == "raised":
+        return None
+    place = trace.fits[suspected.fit].fit.site
+    return next(index for index, fit in enumerate(trace.fits) if fit.fit.site == place)
+
+
+def with_range_test(trace: Trace, fit: int, test: RangeTest) -> Trace:
+    """The trace with a range test of one fit, which stands for all fits at its place in the source."""
+    place = trace.fits[fit].fit.site
+    fits = tuple(replace(one, range_test=test) if one.fit.site == place else one for one in trace.fits)
+    return replace(trace, fits=fits)
 
 
 def _reference(fit: FitTrace, task: Task, fits: int) -> ReferenceScores:

@@ -96,6 +96,8 @@ EVIDENCE: Mapping[str, Evidence] = {
         {
             "oversized-updates": 0.8,
             "undersized-updates": 0.9,
+            "rate-beyond-range": 0.85,
+            "rate-below-range": 0.85,
             "exploding-loss": 0.6,
             "nonfinite-loss": 0.5,
             "oscillating-loss": 0.4,
@@ -230,7 +232,8 @@ def weigh(kind: str, seen: Sequence[Seen], layer: LayerReference | None = None) 
 
 def learning_rate_direction(symptoms: Sequence[Symptom]) -> str:
     """Whether the symptoms speak for a rate that is too high or too low."""
-    return "too low" if any(symptom.check == "undersized-updates" for symptom in symptoms) else "too high"
+    low = ("undersized-updates", "rate-below-range")
+    return "too low" if any(symptom.check in low for symptom in symptoms) else "too high"
 
 
 def say(kind: str, subject: Subject, symptoms: Sequence[Symptom]) -> str:

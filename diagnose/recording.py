@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Protocol
 
+import numpy as np
+
 from .execution.job import Job, JobOutcome, JobState, Limits
-from .trace import Trace
+from .rates import HIGHEST, LOWEST, STEPS
+from .trace import RangeTest, Trace
 from .trace_io import TraceError, load_trace
 
 AGENT = "dlfix.diagnose.probe.agent:record"
+RANGE_TEST_AGENT = "dlfix.diagnose.probe.range_test:run_range_test"
 #: The probe stops a running fit by itself before the process would be killed: the evaluation afterwards and the last
 #: save need some time.
 _RESERVE_SHARE = 0.15
@@ -77,6 +82,30 @@ def record_script(
         threads=threads,
     )
     return trace_of(job, executor.run(job))
+
+
+def record_range_test(executor: Runs, probe: Job, fit: int, *, seconds: float, output: Path) -> RangeTest | None:
+    """Run the script of a probe job again, with one of its trainings at ever larger learning rates.
+
+    Args:
+        executor: Runs jobs in child processes.
+        probe: The job that recorded the trace; script, arguments, environment and seed are taken from it.
+        fit: Which call of ``fit`` to test, counted from 0 over the whole script.
+        seconds: Wall clock for the run; what was seen until then counts.
+        output: Directory for the outcome.
+
+    Returns:
+        What was seen; None if the training could not be run like that.
+    """
+    parameters = {"seed": probe.parameters.get("seed", 0), "fit": fit, "low": LOWEST, "high": HIGHEST, "steps": STEPS}
+    limits = Limits(seconds, probe.limits.memory_bytes)
+    executor.run(replace(probe, agent=RANGE_TEST_AGENT, output=str(output), limits=limits, parameters=parameters))
+    try:
+        seen = json.loads((output / "range_test.json").read_bytes())
+    except (OSError, ValueError):
+        return None
+    losses = np.asarray(seen["losses"], dtype=np.float64)
+    return RangeTest(np.asarray(seen["rates"], dtype=np.float64), losses) if losses.size else None
 
 
 def trace_of(job: Job, outcome: JobOutcome) -> Trace:

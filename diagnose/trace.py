@@ -228,6 +228,19 @@ class ExceptionFacts:
 
 
 @dataclass(frozen=True)
+class RangeTest:
+    """A short training from the start at ever larger learning rates (Smith 2017, arXiv:1506.01186).
+
+    Attributes:
+        rates: Learning rate of each step, rising by a constant factor, shape ``(steps,)``.
+        losses: Loss of each step's batch before the step, shape ``(steps,)``; ends where the loss blew up.
+    """
+
+    rates: np.ndarray
+    losses: np.ndarray
+
+
+@dataclass(frozen=True)
 class FitTrace:
     """One watched ``fit`` call.
 
@@ -239,6 +252,7 @@ class FitTrace:
             ``{"skill": .., "metric": "accuracy" | "balanced_accuracy" | "label_accuracy" | "r2", "score": ..,
             "trivial": .., "split": "validation" | "holdout" | "training", "constant": bool, "prediction_min": ..,
             "prediction_max": .., "prediction_std": ..}``; empty when there is nothing to compare.
+        range_test: What a test of learning rates showed, where one was made.
     """
 
     model: ModelFacts
@@ -253,6 +267,7 @@ class FitTrace:
     seconds: float
     exception: ExceptionFacts | None = None
     evaluation: dict[str, Any] = field(default_factory=dict)
+    range_test: RangeTest | None = None
 
 
 @dataclass(frozen=True)

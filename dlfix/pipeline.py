@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
+import shutil
 import sys
 import time
 import traceback
@@ -41,6 +42,9 @@ _LOG_LINES = 12
 _FRAMEWORK_CHATTER = re.compile(
     r"[IWE]\d{4} |WARNING: All log messages before absl|To enable the following instructions"
 )
+
+#: A test of learning rates gets this share of the time that is left, and no more than these seconds.
+_RANGE_TEST_SHARE, _RANGE_TEST_SECONDS = 0.15, 60.0
 
 #: Kept back from the trials for ending child processes and writing the report.
 _CLOSING_SECONDS = 2.0
@@ -110,6 +114,7 @@ class _Run:
         self.knowledge: KnowledgeBase | None = None
         self.key: dict[str, Any] | None = None
         self.log = ""
+        self.probe_job: Job | None = None
         self.peak_bytes = 0
 
     def run(self) -> Completed:
@@ -154,6 +159,7 @@ class _Run:
             self._probe(executor, folder)
             self.findings.environment = run_environment(executor.isolation)
             self._diagnose()
+            self._test_rates(executor, folder)
             if self._wants_patches():
                 self._search(executor)
         except BaseException:
@@ -254,7 +260,7 @@ class _Run:
             output=folder.trace,
             probe_budget=self.settings.probe_budget,
         )
-        self.peak_bytes = recorder.peak_bytes
+        self.probe_job, self.peak_bytes = recorder.job, recorder.peak_bytes
         self.log = recorder.keep_log(folder.logs / "probe.log")
 
     def _diagnose(self) -> None:
@@ -277,6 +283,28 @@ class _Run:
                 f"the probe run was stopped after {format_duration(trace.seconds)}; the diagnosis rests on what was "
                 "seen until then (--probe-time allows more)"
             )
+
+    def _test_rates(self, executor: Executor, folder: RunFolder) -> None:
+        """Put the learning rate to a range test where the diagnosis is in doubt about it, and diagnose again."""
+        from .diagnose.diagnosis import diagnose, doubtful_fit, with_range_test
+        from .diagnose.recording import record_range_test
+        from .diagnose.trace_io import save_trace
+
+        trace, diagnosis = self.findings.trace, self.findings.diagnosis
+        if trace is None or diagnosis is None or self.probe_job is None or self.findings.error is not None:
+            return
+        fit = doubtful_fit(trace, diagnosis)
+        seconds = min(_RANGE_TEST_SHARE * (self._seconds_left() - _CLOSING_SECONDS), _RANGE_TEST_SECONDS)
+        if fit is None or seconds < 1:
+            return
+        self._report("diagnose", f"testing learning rates (at most {format_duration(seconds)})")
+        output = folder.path / "range-test"
+        test = record_range_test(executor, self.probe_job, fit, seconds=seconds, output=output)
+        shutil.rmtree(output, ignore_errors=True)
+        if test is not None:
+            self.findings.trace = with_range_test(trace, fit, test)
+            save_trace(self.findings.trace, folder.trace)
+            self.findings.diagnosis = diagnose(self.findings.trace, known=diagnosis)
 
     def _fail(self) -> None:
         trace = self.findings.trace
@@ -391,8 +419,10 @@ class _Recorder:
     def __init__(self, executor: Executor) -> None:
         self._executor = executor
         self._outcome: JobOutcome | None = None
+        self.job: Job | None = None
 
     def run(self, job: Job) -> JobOutcome:
+        self.job = job
         self._outcome = self._executor.run(job)
         return self._outcome
 

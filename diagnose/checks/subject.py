@@ -11,6 +11,7 @@ import numpy as np
 
 from ..findings import LayerReference, ReferenceScores, Task
 from ..losses import OTHER, loss_family
+from ..rates import RateRange, rate_range
 from ..structure import OutputHead, output_heads
 from ..trace import LAYER_STATISTICS, ArrayFacts, FitTrace, LayerFacts
 from ..trivial_loss import trivial_loss
@@ -54,6 +55,11 @@ class Subject:
     def trivial_loss(self) -> float | None:
         """Loss of the best constant prediction, None when it cannot be worked out."""
         return trivial_loss(self.fit)
+
+    @cached_property
+    def rate_range(self) -> RateRange | None:
+        """What a range test of learning rates showed, None where none was made or it showed nothing."""
+        return rate_range(self.fit.range_test) if self.fit.range_test is not None else None
 
     @property
     def skill(self) -> float | None:
@@ -111,6 +117,8 @@ PARTS: Mapping[str, Callable[[Subject], bool]] = {
     "reference scores": lambda subject: subject.reference.best is not None,
     "validation losses": lambda subject: bool(subject.fit.epoch_metrics.get("val_loss")),
     "initial weights": lambda subject: any(layer.initial for layer in subject.fit.model.layers),
+    "range test": lambda subject: subject.rate_range is not None,
+    "learning rate": lambda subject: subject.fit.compile.optimizer.learning_rate is not None,
     "gradient norms": lambda subject: subject.fit.statistics.gradient_norm.size > 0,
     **{f"statistic {name}": _has_series(name) for name in LAYER_STATISTICS},
 }

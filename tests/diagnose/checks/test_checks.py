@@ -13,7 +13,7 @@ from dlfix.diagnose.checks import all_checks, run_checks
 from dlfix.diagnose.checks.subject import Subject
 from dlfix.diagnose.diagnosis import task_of
 from dlfix.diagnose.findings import ReferenceScores, Symptom
-from dlfix.diagnose.trace import DataSample, FitFacts, FitTrace, LayerFacts
+from dlfix.diagnose.trace import DataSample, FitFacts, FitTrace, LayerFacts, RangeTest
 from traces import compiled, data, dense_layers, fit_trace, model, raised, statistics, two_moons
 
 REFERENCE = ReferenceScores(0.0, 0.9, 0.95, "randomized trees", "accuracy", 100)
@@ -103,6 +103,14 @@ def with_kernel(class_name: str, shape: tuple[int, ...], variance: float) -> Fit
 def glorot(*shape: int) -> float:
     """The variance that Keras gives kernels of this shape by default."""
     return 2 / (math.prod(shape[:-2]) * (shape[-2] + shape[-1]))
+
+
+def ranged(rate: float, steps: int = 400) -> FitTrace:
+    """A training at this rate, for which a range test found 0.1 to be the highest that learns."""
+    rates = np.geomspace(1e-7, 100.0, 135)
+    losses = np.where(rates < 0.1, 1 - 0.9 * rates / (rates + 0.01), 30.0)
+    fit = schedule(32, steps=steps)
+    return replace(fit, compile=compiled(learning_rate=rate), range_test=RangeTest(rates, losses))
 
 
 def unshuffled(shuffle: bool, order: Callable[[np.ndarray], np.ndarray] = np.sort, split: float = 0.0) -> FitTrace:
@@ -456,6 +464,12 @@ TABLE = [  # one row: id of the check, traces that show it, near misses that do 
             layered(dense(20), other("Dropout", 20, config={"rate": 0.2}), dense(1, "sigmoid")),
         ],
     ),
+    (
+        "rate-beyond-range",
+        [ranged(0.3), ranged(100.0)],
+        [ranged(1e-3), ranged(0.03), replace(ranged(3.0), range_test=None)],
+    ),
+    ("rate-below-range", [ranged(1e-6), ranged(1e-4)], [ranged(1e-3), ranged(1e-4, steps=40_000)]),
     ("symmetric-weights", [initial(0.0)], [initial(0.3), initial(0.0, index=2)]),
     (
         "unsuitable-initial-weights",
