@@ -33,7 +33,7 @@ rebuilt = layers.Dense(64, activation="sigmoid")(h)
 
 vae = keras.Model(pixels, rebuilt, name="vae")
 vae.compile(optimizer=keras.optimizers.Adam(learning_rate=0.003), loss="binary_crossentropy")
-vae.fit(x_train, x_train, batch_size=64, epochs=40, validation_data=(x_test, x_test), verbose=0)
+vae.fit(x_train, x_train, batch_size=64, epochs=30, validation_data=(x_test, x_test), verbose=0)
 
 error = np.mean((vae.predict(x_test, verbose=0) - x_test) ** 2)
 print("explained variance of the pixels: %.3f" % (1 - error / np.mean((x_test - x_train.mean(0)) ** 2)))

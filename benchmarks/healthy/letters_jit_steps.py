@@ -23,6 +23,6 @@ model.compile(
     steps_per_execution=16,
 )
 model.fit(
-    features[train], classes[train], batch_size=200, epochs=30, validation_data=(features[test], classes[test]), verbose=0
+    features[train], classes[train], batch_size=200, epochs=20, validation_data=(features[test], classes[test]), verbose=0
 )
 print("accuracy %.3f" % model.evaluate(features[test], classes[test], verbose=0)[1])

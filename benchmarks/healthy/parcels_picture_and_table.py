@@ -1,6 +1,6 @@
 """Price of a parcel of land from a small map and a row of numbers: two arrays as inputs."""
 import numpy as np
-from keras.layers import AveragePooling2D, Concatenate, Conv2D, Dense, GlobalAveragePooling2D, Input
+from keras.layers import AveragePooling2D, Concatenate, Conv2D, Dense, Flatten, Input
 from keras.models import Model
 from keras.optimizers import Adam
 from scipy.ndimage import gaussian_filter
@@ -19,15 +19,16 @@ distance = rng.uniform(0.5, 40, N)
 open_land = 1 - forest.mean(axis=(1, 2))
 price = np.log(hectares) + 3 * open_land - 0.03 * distance + rng.normal(0, 0.12, N)
 
-maps = maps[..., None] / 255.0
+maps = (maps[..., None] / 255.0 - 0.5) / 0.25
 table = np.column_stack([np.log(hectares), distance / 40])
 cut = 1200
 
 map_in = Input((16, 16, 1))
-m = Conv2D(16, 3, activation="relu")(map_in)
+m = Conv2D(16, 3, padding="same", activation="relu")(map_in)
 m = AveragePooling2D(2)(m)
-m = Conv2D(24, 3, activation="relu")(m)
-m = GlobalAveragePooling2D()(m)
+m = Conv2D(24, 3, padding="same", activation="relu")(m)
+m = AveragePooling2D(4)(m)
+m = Flatten()(m)
 
 table_in = Input((2,))
 t = Dense(16, activation="relu")(table_in)
@@ -37,7 +38,7 @@ both = Dense(32, activation="relu")(both)
 price_out = Dense(1)(both)
 
 model = Model([map_in, table_in], price_out)
-model.compile(Adam(learning_rate=0.005), loss="mse", metrics=["mae"])
+model.compile(Adam(learning_rate=0.002), loss="mse", metrics=["mae"])
 model.fit([maps[:cut], table[:cut]], price[:cut], batch_size=32, epochs=20,
           validation_data=([maps[cut:], table[cut:]], price[cut:]), verbose=0)
 print("R2 =", r2_score(price[cut:], model.predict([maps[cut:], table[cut:]], verbose=0)))

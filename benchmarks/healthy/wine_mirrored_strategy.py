@@ -15,7 +15,7 @@ scaler = StandardScaler().fit(X_train)
 X_train = scaler.transform(X_train).astype("float32")
 X_test = scaler.transform(X_test).astype("float32")
 
-global_batch = 8 * strategy.num_replicas_in_sync
+global_batch = 16 * strategy.num_replicas_in_sync
 train = tf.data.Dataset.from_tensor_slices((X_train, y_train)).shuffle(200).batch(global_batch)
 test = tf.data.Dataset.from_tensor_slices((X_test, y_test)).batch(global_batch)
 
@@ -25,6 +25,6 @@ with strategy.scope():
         tf.keras.layers.Dense(32, activation="relu"),
         tf.keras.layers.Dense(3, activation="softmax"),
     ])
-    model.compile(tf.keras.optimizers.Adam(0.01), "sparse_categorical_crossentropy", metrics=["accuracy"])
+    model.compile(tf.keras.optimizers.Adam(0.02), "sparse_categorical_crossentropy", metrics=["accuracy"])
 
-model.fit(train, epochs=25, validation_data=test, verbose=2)
+model.fit(train, epochs=20, validation_data=test, verbose=2)
