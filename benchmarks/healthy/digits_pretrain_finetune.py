@@ -21,17 +21,17 @@ decoder = tf.keras.Sequential([
 # pre-training without labels
 autoencoder = tf.keras.Sequential([encoder, decoder])
 autoencoder.compile(tf.keras.optimizers.Adam(2e-3), loss='mse')
-autoencoder.fit(x_all, x_all, epochs=20, batch_size=64, verbose=0)
+autoencoder.fit(x_all, x_all, epochs=12, batch_size=64, verbose=0)
 
 # phase 1: only the new layer learns
 encoder.trainable = False
 classifier = tf.keras.Sequential([encoder, layers.Dense(10, activation='softmax')])
 classifier.compile(tf.keras.optimizers.Adam(1e-2), loss='sparse_categorical_crossentropy', metrics=['accuracy'])
-classifier.fit(x_few, y_few, epochs=40, batch_size=32, validation_data=(x_test, y_test), verbose=0)
+classifier.fit(x_few, y_few, epochs=25, batch_size=32, validation_data=(x_test, y_test), verbose=0)
 print('frozen encoder:', classifier.evaluate(x_test, y_test, verbose=0)[1])
 
 # phase 2: everything learns, slowly
 encoder.trainable = True
 classifier.compile(tf.keras.optimizers.Adam(5e-4), loss='sparse_categorical_crossentropy', metrics=['accuracy'])
-classifier.fit(x_few, y_few, epochs=30, batch_size=32, validation_data=(x_test, y_test), verbose=0)
+classifier.fit(x_few, y_few, epochs=20, batch_size=32, validation_data=(x_test, y_test), verbose=0)
 print('fine-tuned:', classifier.evaluate(x_test, y_test, verbose=0)[1])
