@@ -30,28 +30,29 @@ q_net = keras.Sequential([
     keras.layers.Dense(48, activation='relu'),
     keras.layers.Dense(4, activation='linear'),
 ])
-q_net.compile(optimizer=keras.optimizers.Adam(5e-3), loss='mse')
+q_net.compile(optimizer=keras.optimizers.Adam(1e-2), loss='mse')
 
 memory = []
 for cell in cells * 4:                      # wander about first
     for action in range(4):
         memory.append((cell, action, *step(cell, action)))
-for round_ in range(20):
+for round_ in range(25):
     random.shuffle(memory)
     states = np.array([one_hot(m[0]) for m in memory])
     following = np.array([one_hot(m[2]) for m in memory])
     rewards, done = np.array([m[3] for m in memory]), np.array([m[4] for m in memory])
     actions = np.array([m[1] for m in memory])
-    targets = q_net.predict(states, verbose=0)
-    best_next = q_net.predict(following, verbose=0).max(axis=1)
+    targets = q_net(states).numpy()
+    best_next = q_net(following).numpy().max(axis=1)
     targets[np.arange(len(memory)), actions] = rewards + GAMMA * best_next * (1 - done)
-    q_net.fit(states, targets, epochs=4, batch_size=32, verbose=0)
+    q_net.fit(states, targets, epochs=8, batch_size=32, verbose=0)
 
+policy = {cell: int(q_net(one_hot(cell)[None]).numpy().argmax()) for cell in cells}
 lengths = []
 for cell in cells:
     steps, there = 0, False
     while not there and steps < 30:
-        cell, _, there = step(cell, int(q_net.predict(one_hot(cell)[None], verbose=0).argmax()))
+        cell, _, there = step(cell, policy[cell])
         steps += 1
     lengths.append(steps)
 print('reaches the goal from', sum(n < 30 for n in lengths), 'of', len(cells), 'cells; longest way', max(lengths))
