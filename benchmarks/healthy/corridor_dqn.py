@@ -8,7 +8,7 @@ SIZE, GOAL, WALL = 5, (4, 4), {(1, 1), (1, 2), (1, 3), (3, 1), (3, 3), (3, 4)}
 MOVES = [(0, 1), (0, -1), (1, 0), (-1, 0)]
 GAMMA = 0.9
 
-random.seed(3)
+shuffler = random.Random(3)
 
 
 def one_hot(cell):
@@ -37,7 +37,7 @@ for cell in cells * 4:                      # wander about first
     for action in range(4):
         memory.append((cell, action, *step(cell, action)))
 for round_ in range(25):
-    random.shuffle(memory)
+    shuffler.shuffle(memory)
     states = np.array([one_hot(m[0]) for m in memory])
     following = np.array([one_hot(m[2]) for m in memory])
     rewards, done = np.array([m[3] for m in memory]), np.array([m[4] for m in memory])

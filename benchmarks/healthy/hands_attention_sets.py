@@ -1,4 +1,4 @@
-"""Does a hand of seven cards hold a pair of aces or three of a suit...? Attention over a set; the order means nothing."""
+"""Four of a suit, a pair of aces, or nothing among seven cards? Attention over a set; the order means nothing."""
 import keras
 import numpy as np
 from keras import layers
