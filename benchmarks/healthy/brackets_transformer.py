@@ -37,4 +37,4 @@ out = layers.Dense(4, activation='softmax')(h)
 
 model = tf.keras.Model(inp, out)
 model.compile(tf.keras.optimizers.Adam(learning_rate=0.003), loss='sparse_categorical_crossentropy', metrics=['accuracy'])
-model.fit(x_train, y_train, batch_size=64, epochs=10, validation_data=(x_val, y_val), verbose=2)
+model.fit(x_train, y_train, batch_size=64, epochs=7, validation_data=(x_val, y_val), verbose=2)

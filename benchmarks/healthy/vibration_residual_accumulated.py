@@ -43,5 +43,5 @@ model.compile(
     loss=keras.losses.SparseCategoricalCrossentropy(),
     metrics=["accuracy"],
 )
-model.fit(r_train, s_train, batch_size=16, epochs=15, validation_data=(r_test, s_test), verbose=2)
+model.fit(r_train, s_train, batch_size=16, epochs=12, validation_data=(r_test, s_test), verbose=2)
 print("test accuracy:", model.evaluate(r_test, s_test, verbose=0)[1])
