@@ -18,7 +18,7 @@ from .measures import inputs_are_tokens
 from .reference import reference_scores
 from .structure import has_bottleneck, output_heads
 from .task import infer_task
-from .trace import FitTrace, Statistics, Trace
+from .trace import STEP_SERIES, FitTrace, Statistics, Trace
 
 #: Fits of one place in the source that are judged (the last ones): a search over settings may make hundreds.
 PER_PLACE = 3
@@ -178,6 +178,7 @@ def _joined_statistics(parts: Sequence[Statistics]) -> Statistics:
         gradient_norm=np.concatenate([part.gradient_norm for part in parts]),
         loss_steps=np.concatenate([part.loss_steps + offset for part, offset in zip(parts, step_offsets, strict=True)]),
         loss=np.concatenate([part.loss for part in parts]),
+        **{name: np.concatenate([getattr(part, name) for part in parts]) for name in STEP_SERIES},
     )
 
 

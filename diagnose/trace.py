@@ -34,6 +34,9 @@ LAYER_STATISTICS: tuple[str, ...] = (
     "update_norm",  # L2 norm of the change that this step made to the trainable weights
 )
 
+#: Series of :class:`Statistics` with one value per sampled step, shape ``(samples,)``, NaN where unknown.
+STEP_SERIES: tuple[str, ...] = ("loss_before", "loss_after", "predicted_change", "penalty", "learning_rate")
+
 
 @dataclass(frozen=True)
 class LayerFacts:
@@ -195,6 +198,10 @@ class FitFacts:
     site: CallSite | None = None
 
 
+def _not_given() -> np.ndarray:
+    return np.zeros(0)
+
+
 @dataclass(frozen=True)
 class Statistics:
     """Series of one ``fit``.
@@ -205,6 +212,18 @@ class Statistics:
         layers: One array of shape ``(samples, layers)`` per name in ``LAYER_STATISTICS``.
         gradient_norm: Global gradient norm at each sample, shape ``(samples,)``.
         loss_steps, loss: Training loss per step (window means ending at that step, once it is sampled more sparsely).
+        loss_before: The objective (loss and penalties) of the sampled step's own batch before the step.
+        loss_after: The same of the same batch, dropout masks included, with the weights that the step left behind; NaN
+            when the model draws random numbers that cannot be drawn again, or several steps are made in one call.
+        predicted_change: Inner product of the gradient and the change of the weights that the step made: how much the
+            objective would change if it were linear.
+        penalty: Part of ``loss_before`` that is regularization (``model.losses``); 0 when there is none.
+        learning_rate: The optimizer's rate at the step, as schedules and callbacks left it.
+
+    ``(loss_after - loss_before) / predicted_change`` is the gain ratio of trust-region methods (Nocedal & Wright,
+    *Numerical Optimization*, ch. 4): near 1 the objective is linear along the step and a larger one would pay, 0.5 is
+    the minimum of a parabola, 0 or less an overshoot. ``2 (loss_after - loss_before - predicted_change)`` is the
+    curvature along the step (as in Cockpit's alpha, Schneider et al. 2021). Series that are not given are NaN.
     """
 
     steps: np.ndarray
@@ -213,6 +232,16 @@ class Statistics:
     gradient_norm: np.ndarray
     loss_steps: np.ndarray
     loss: np.ndarray
+    loss_before: np.ndarray = field(default_factory=_not_given)
+    loss_after: np.ndarray = field(default_factory=_not_given)
+    predicted_change: np.ndarray = field(default_factory=_not_given)
+    penalty: np.ndarray = field(default_factory=_not_given)
+    learning_rate: np.ndarray = field(default_factory=_not_given)
+
+    def __post_init__(self) -> None:
+        for name in STEP_SERIES:  # an older trace lacks them
+            if len(getattr(self, name)) != len(self.steps):
+                object.__setattr__(self, name, np.full(len(self.steps), np.nan))
 
 
 @dataclass(frozen=True)

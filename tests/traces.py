@@ -126,9 +126,14 @@ def statistics(
     *,
     loss: Sequence[float] | None = None,
     per_layer: Mapping[int, Mapping[str, float | Sequence[float]]] | None = None,
+    series: Mapping[str, float | Sequence[float]] | None = None,
     steps_per_epoch: int = 4,
 ) -> Statistics:
-    """Series in which every layer is healthy except where ``per_layer[index][statistic]`` says otherwise."""
+    """Series in which every layer is healthy except where ``per_layer[index][statistic]`` says otherwise.
+
+    Each step goes two thirds of the way to the minimum along its direction (a gain ratio of 2/3) except where
+    ``series`` says otherwise by the names in ``STEP_SERIES``.
+    """
     count = len(steps)
     table = {name: np.full((count, layers), HEALTHY[name]) for name in LAYER_STATISTICS}
     for index, overrides in (per_layer or {}).items():
@@ -136,6 +141,17 @@ def statistics(
             table[name][:, index] = values
     losses = np.asarray(loss if loss is not None else np.linspace(0.7, 0.2, max(steps[-1] + 1, 2)), dtype=np.float64)
     norms = np.sqrt(np.nansum(table["gradient_norm"] ** 2, axis=1))
+    before = np.interp(steps, np.arange(len(losses)), losses)
+    by_step = {
+        "loss_before": before,
+        "loss_after": before - 0.002,
+        "predicted_change": -0.003,
+        "penalty": 0.0,
+        "learning_rate": 0.001,
+    }
+    filled = {
+        name: np.broadcast_to(value, count).astype(float) for name, value in (by_step | dict(series or {})).items()
+    }
     return Statistics(
         steps=np.asarray(steps),
         epochs=np.asarray(steps) // steps_per_epoch,
@@ -143,6 +159,7 @@ def statistics(
         gradient_norm=norms,
         loss_steps=np.arange(len(losses)),
         loss=losses,
+        **filled,
     )
 
 

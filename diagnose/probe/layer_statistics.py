@@ -82,6 +82,42 @@ def weight_statistics(weights: list[Any], after: list[Any], gradients: list[Any]
     return values
 
 
+def predicted_change(gradients: list[Any], before: list[Any], after: list[Any]) -> Any | None:
+    """Inner product of the gradients (None: unconnected) and the change of the weights; None without any gradient."""
+    import tensorflow as tf
+
+    parts = []
+    for gradient, old, new in zip(gradients, before, after, strict=True):
+        if isinstance(gradient, tf.IndexedSlices):  # an embedding: its rows that the batch used
+            rows = gradient.indices
+            parts.append(_inner_product(gradient.values, tf.gather(old, rows), tf.gather(new, rows)))
+        elif gradient is not None:
+            parts.append(_inner_product(gradient, old, new))
+    return tf.add_n(parts) if parts else None
+
+
+def _inner_product(gradient: Any, old: Any, new: Any) -> Any:
+    import tensorflow as tf
+
+    change = tf.cast(new, tf.float32) - tf.cast(old, tf.float32)
+    return tf.reduce_sum(tf.cast(gradient, tf.float32) * change)
+
+
+def total(values: list[Any]) -> Any:
+    """Sum of all entries of all tensors as a float32 scalar, 0 for no tensors."""
+    import tensorflow as tf
+
+    return tf.add_n([tf.constant(0.0), *[tf.reduce_sum(tf.cast(value, tf.float32)) for value in values]])
+
+
+def scalars(values: list[Any | None]) -> Any:
+    """One float32 vector; NaN for what is missing."""
+    import tensorflow as tf
+
+    missing = tf.constant(float("nan"), tf.float32)
+    return tf.stack([missing if value is None else tf.reshape(tf.cast(value, tf.float32), []) for value in values])
+
+
 def norm(*tensors: Any) -> Any:
     """L2 norm over all entries; scaled by the largest entry, so that 1e25 does not overflow when squared."""
     import tensorflow as tf

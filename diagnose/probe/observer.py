@@ -1,4 +1,5 @@
-"""Recomputes one training step beside the training: every layer's output, the loss and all gradients.
+"""Recomputes one training step beside the training: every layer's output, the loss and all gradients, and the loss that
+the step left behind.
 
 The computation runs after the step on the very batch, weights, state and seeds that the step began with, inside Keras's
 ``StatelessScope``: nothing of the user's moves, and dropout draws the same masks as the step did. The compiled training
@@ -13,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from ..trace import LAYER_STATISTICS, STEP_SERIES
 from .graph import Flow, LayerGraph, traced_graph
 from .layer_statistics import (
     DYING,
@@ -20,13 +22,19 @@ from .layer_statistics import (
     column,
     norm,
     output_gradient_statistics,
+    predicted_change,
+    scalars,
+    total,
     weight_statistics,
 )
+from .learning_rate import rate_from, rate_source
 from .model_facts import activation_name, flat_layers
 from .session import untouched_randomness
 
 #: Operations that would change the user's state although Keras's variables are protected.
 _STATEFUL_OPERATIONS = ("Assign", "PyFunc", "Scatter", "ResourceApply", "ResourceSparseApply", "LookupTableInsert")
+#: Operations that draw other numbers when they run again.
+_UNREPEATABLE = ("Random", "TruncatedNormal", "Multinomial", "StatefulRandom", "StatefulUniform", "StatefulStandard")
 _RECURRENT = {"LSTM", "GRU", "SimpleRNN", "RNN", "ConvLSTM1D", "ConvLSTM2D", "ConvLSTM3D", "Bidirectional"}
 
 
@@ -40,10 +48,15 @@ class Snapshot:
 
     trainable: list[Any]
     state: list[Any]
+    rate: Any
 
     @classmethod
     def of(cls, model: Any) -> Snapshot:
-        return cls([_read(v) for v in model.trainable_variables], [_read(v) for v in model.non_trainable_variables])
+        return cls(
+            [_read(v) for v in model.trainable_variables],
+            [_read(v) for v in model.non_trainable_variables],
+            rate_source(getattr(model, "optimizer", None)),
+        )
 
 
 def _read(variable: Any) -> Any:
@@ -54,11 +67,16 @@ def _read(variable: Any) -> Any:
 
 @dataclass(frozen=True)
 class Observation:
-    """Statistics of one step: ``values`` has shape ``(len(LAYER_STATISTICS), layers)``."""
+    """Statistics of one step.
+
+    Attributes:
+        values: By layer, shape ``(len(LAYER_STATISTICS), layers)``.
+        series: Value of each of STEP_SERIES.
+    """
 
     values: np.ndarray
     gradient_norm: float
-    loss: float
+    series: dict[str, float]
 
 
 @dataclass
@@ -69,14 +87,32 @@ class _Call:
     logits: Any | None
 
 
-class StepObserver:
-    """Observes steps of one model. The function is traced at first use and again if the weights change."""
+@dataclass(frozen=True)
+class _Objective:
+    """What a model says of a batch; ``penalty`` is the part of ``loss`` that is regularization."""
 
-    def __init__(self, model: Any, element_spec: Any, restore_randomness: bool = True) -> None:
+    predicted: Any
+    loss: Any | None
+    penalty: Any
+
+
+class StepObserver:
+    """Observes steps of one model. The function is traced at first use and again if the weights change.
+
+    Args:
+        one_step: The weights are looked at after every single step, so that a step's own effect can be told.
+        restore_randomness: Give the global random generators back as they were before the model was traced.
+    """
+
+    def __init__(
+        self, model: Any, element_spec: Any, *, one_step: bool = True, restore_randomness: bool = True
+    ) -> None:
         self.model = model
         self.layers = [layer for _, layer in flat_layers(model)]
         self.is_eager = False
+        self.one_step = one_step
         self.restore_randomness = restore_randomness
+        self._repeatable = True
         self._spec = element_spec
         self._function: Any = None
         self.has_loss = True
@@ -88,7 +124,8 @@ class StepObserver:
         Raises:
             NotObservable: If recomputing would change the user's state.
         """
-        arguments = (batch, before.trainable, before.state, [_read(v) for v in self.model.trainable_variables])
+        after = [_read(v) for v in self.model.trainable_variables]
+        arguments = (batch, before.trainable, before.state, after, before.rate)
         if self.is_eager:
             with untouched_randomness(self.restore_randomness):
                 packed = self._compute(*arguments)
@@ -97,37 +134,37 @@ class StepObserver:
                 with untouched_randomness(self.restore_randomness):
                     self._function = self._trace(arguments)
             packed = self._function(*arguments)
-        result = np.asarray(packed)
-        return Observation(result[:-1, : len(self.layers)], float(result[-1, 0]), float(result[-1, 1]))
+        table, scalars = (np.asarray(part) for part in packed)
+        series = dict(zip(STEP_SERIES, (float(value) for value in scalars[1:]), strict=True))
+        if not self._repeatable:
+            series["loss_after"] = float("nan")
+        return Observation(table, float(scalars[0]), series)
 
     def _trace(self, arguments: tuple[Any, ...]) -> Any:
         import tensorflow as tf
 
-        weights = [[tf.TensorSpec(v.shape, v.dtype) for v in group] for group in arguments[1:]]
+        weights = tf.nest.map_structure(lambda v: tf.TensorSpec(v.shape, v.dtype), arguments[1:])
         function = tf.function(self._compute, autograph=False, input_signature=[self._spec, *weights])
-        concrete = function.get_concrete_function()
-        _refuse_side_effects(concrete)
+        operations = _operations(function.get_concrete_function())
+        _refuse_side_effects(operations)
+        self._repeatable = not any(name.startswith(_UNREPEATABLE) for name in operations)
         return function
 
-    def _compute(self, batch: Any, trainable: list[Any], state: list[Any], after: list[Any]) -> Any:
+    def _compute(self, batch: Any, trainable: list[Any], state: list[Any], after: list[Any], rate: Any) -> Any:
         import keras
         import tensorflow as tf
 
-        model = self.model
-        variables = list(zip(model.trainable_variables, trainable, strict=True))
-        variables += list(zip(model.non_trainable_variables, state, strict=True))
-        mapping = [(v, value) for v, value in variables if hasattr(v, "path")]
-        x, y, sample_weight = keras.utils.unpack_x_y_sample_weight(_without_optionals(batch))
+        batch = _without_optionals(batch)
+        x, _, _ = keras.utils.unpack_x_y_sample_weight(batch)
         calls = _CallLog(self.layers)
         with tf.GradientTape(watch_accessed_variables=False) as tape:
             for tensor in [*trainable, *[t for t in keras.tree.flatten(x) if _is_float(t)]]:
                 tape.watch(tensor)
-            with keras.StatelessScope(mapping, collect_losses=True, initialize_variables=False), calls:
-                has_training = getattr(model, "_call_has_training_arg", True)
-                predicted = model(x, training=True) if has_training else model(x)
-                loss = self._loss(x, y, predicted, sample_weight)
+            with calls:
+                objective = self._objective(batch, trainable, state)
+        loss = objective.loss
         if not tf.executing_eagerly():
-            self.traced = traced_graph(len(self.layers), calls.flows, _graph_tensors(predicted))
+            self.traced = traced_graph(len(self.layers), calls.flows, _graph_tensors(objective.predicted))
         seen = {i: call for i, call in enumerate(calls.calls) if call is not None}
         positions = list(seen)
         logits = [i for i in positions if seen[i].logits is not None]
@@ -138,13 +175,39 @@ class StepObserver:
         for i, gradient in zip(logits, gradients[len(trainable) + len(positions) :], strict=True):
             if output_gradients[i] is None:  # Keras takes the loss from the logits, around the softmax or sigmoid
                 output_gradients[i] = gradient
+        variables = list(zip(self.model.trainable_variables, trainable, strict=True))
+        variables += list(zip(self.model.non_trainable_variables, state, strict=True))
         columns = [
             column(
                 self._layer_values(layer, calls.calls[i], output_gradients.get(i), variables, after, weight_gradients)
             )
             for i, layer in enumerate(self.layers)
         ]
-        return self._pack(columns, weight_gradients, loss)
+        table = tf.stack(columns, axis=1) if columns else tf.zeros([len(LAYER_STATISTICS), 0])
+        present = [tf.cast(tf.convert_to_tensor(g), tf.float32) for g in weight_gradients if g is not None]
+        series = {
+            "loss_before": loss,
+            "loss_after": self._objective(batch, after, state).loss if loss is not None and self.one_step else None,
+            "predicted_change": predicted_change(weight_gradients, trainable, after) if self.one_step else None,
+            "penalty": objective.penalty,
+            "learning_rate": rate_from(getattr(self.model, "optimizer", None), rate),
+        }
+        return table, scalars([norm(*present) if present else None, *(series[name] for name in STEP_SERIES)])
+
+    def _objective(self, batch: Any, trainable: list[Any], state: list[Any]) -> _Objective:
+        """Run the model and its loss with the given values of its variables; nothing of the user's changes."""
+        import keras
+
+        model = self.model
+        x, y, sample_weight = keras.utils.unpack_x_y_sample_weight(batch)
+        values = zip([*model.trainable_variables, *model.non_trainable_variables], [*trainable, *state], strict=True)
+        mapping = [(v, value) for v, value in values if hasattr(v, "path")]
+        with keras.StatelessScope(mapping, collect_losses=True, initialize_variables=False):
+            has_training = getattr(model, "_call_has_training_arg", True)
+            predicted = model(x, training=True) if has_training else model(x)
+            loss = self._loss(x, y, predicted, sample_weight)
+            penalty = total([*getattr(model, "losses", ())])
+        return _Objective(predicted, None if loss is None else total([loss]), penalty)
 
     def _layer_values(  # noqa: PLR0917
         self, layer: Any, call: _Call | None, gradient: Any, variables: Any, after: Any, weight_gradients: Any
@@ -177,18 +240,6 @@ class StepObserver:
                 self.has_loss = False  # a train_step of the user's with a loss of its own
                 return None
             raise
-
-    def _pack(self, columns: list[Any], gradients: list[Any], loss: Any) -> Any:
-        import tensorflow as tf
-
-        missing = tf.constant(float("nan"), tf.float32)
-        present = [tf.cast(tf.convert_to_tensor(g), tf.float32) for g in gradients if g is not None]
-        whole = norm(*present) if present else missing
-        value = tf.cast(loss, tf.float32) if loss is not None else missing
-        width = max(2, len(columns))
-        columns = columns + [column({})] * (width - len(columns))
-        last = tf.concat([tf.stack([whole, tf.reshape(value, [])]), tf.zeros([width - 2])], axis=0)
-        return tf.concat([tf.stack(columns, axis=1), last[tf.newaxis]], axis=0)
 
 
 class _CallLog:
@@ -278,10 +329,13 @@ def _base_train_step() -> Any:
     return next(c.__dict__["train_step"] for c in keras.Model.__mro__ if "train_step" in c.__dict__)
 
 
-def _refuse_side_effects(concrete: Any) -> None:
-    graphs = [concrete.graph.as_graph_def()]
-    names = {node.op for graph in graphs for node in graph.node}
-    names |= {node.op for graph in graphs for f in graph.library.function for node in f.node_def}
-    bad = sorted(n for n in names if any(part in n for part in _STATEFUL_OPERATIONS))
+def _operations(concrete: Any) -> set[str]:
+    """Types of all operations of a traced function and of the functions in it."""
+    graph = concrete.graph.as_graph_def()
+    return {node.op for node in graph.node} | {node.op for f in graph.library.function for node in f.node_def}
+
+
+def _refuse_side_effects(operations: set[str]) -> None:
+    bad = sorted(n for n in operations if any(part in n for part in _STATEFUL_OPERATIONS))
     if bad:
         raise NotObservable(f"its forward pass changes state outside of Keras ({', '.join(bad[:3])})")

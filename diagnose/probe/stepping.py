@@ -10,12 +10,12 @@ from typing import Any
 
 import numpy as np
 
-from ..trace import LAYER_STATISTICS, Statistics
+from ..trace import LAYER_STATISTICS, STEP_SERIES, Statistics
 from .data_capture import DataCapture
 from .feed import BatchFeed
 from .graph import LayerGraph
 from .model_facts import flat_layers, initial_statistics
-from .observer import NotObservable, Snapshot, StepObserver
+from .observer import NotObservable, Observation, Snapshot, StepObserver
 from .schedule import LossReader, SamplingSchedule
 from .session import ProbeSession, ProbeStop, first_line
 
@@ -55,6 +55,7 @@ class StepWatch:
         self.sample_steps: list[int] = []
         self.sample_epochs: list[int] = []
         self.norms: list[float] = []
+        self.series: dict[str, list[float]] = {name: [] for name in STEP_SERIES}
         self._observer: StepObserver | None = None
         self._active = True
         self._observing = True
@@ -192,7 +193,7 @@ class StepWatch:
         try:
             if self._observer is None or len(before.trainable) != len(model.trainable_variables):
                 arrays = self.data is not None and self.data.kind == "arrays"
-                self._observer = StepObserver(model, spec, restore_randomness=arrays)
+                self._observer = StepObserver(model, spec, one_step=self._per_call == 1, restore_randomness=arrays)
             seen = self._observer.observe(batch, before)
         except Exception as error:
             self._observation_failed(error, model)
@@ -205,15 +206,17 @@ class StepWatch:
             self.session.note("The model trains with a loss of its own (train_step); gradients are not recorded.")
         # Tracing happens once; only what recurs counts against the budget.
         self.schedule.taken(self.step, 0.0 if first else seconds)
-        self._keep(seen.values, seen.gradient_norm)
+        self._keep(seen)
 
-    def _keep(self, values: np.ndarray, gradient_norm: float) -> None:
-        self.rows.append(values)
+    def _keep(self, seen: Observation) -> None:
+        self.rows.append(seen.values)
         self.sample_steps.append(self.step)
         self.sample_epochs.append(self.epoch)
-        self.norms.append(gradient_norm)
+        self.norms.append(seen.gradient_norm)
+        for name, value in seen.series.items():
+            self.series[name].append(value)
         if self.schedule.thin():
-            for series in (self.rows, self.sample_steps, self.sample_epochs, self.norms):
+            for series in (self.rows, self.sample_steps, self.sample_epochs, self.norms, *self.series.values()):
                 del series[1::2]
 
     def _observation_failed(self, error: Exception, model: Any) -> None:
@@ -299,6 +302,7 @@ class StepWatch:
             gradient_norm=np.asarray(self.norms, dtype=np.float64),
             loss_steps=np.asarray(self.losses.steps, dtype=np.int64),
             loss=np.asarray(self.losses.values, dtype=np.float64),
+            **{name: np.asarray(values, dtype=np.float64) for name, values in self.series.items()},
         )
 
 
