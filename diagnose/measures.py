@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -150,6 +151,40 @@ def update_ratio(fit: FitTrace) -> float | None:
     ratios = update_ratios(fit)
     finite = ratios[np.isfinite(ratios)]
     return float(np.median(finite)) if finite.size else None
+
+
+@dataclass(frozen=True)
+class StepGains:
+    """What sampled steps did to the loss of their own batch; only steps of which all of it is known, each ``(n,)``.
+
+    Attributes:
+        steps: Their numbers.
+        before, after: The loss with the weights before and after the step.
+        predicted: The change that the gradient predicts.
+    """
+
+    steps: np.ndarray
+    before: np.ndarray
+    after: np.ndarray
+    predicted: np.ndarray
+
+    @property
+    def ratios(self) -> np.ndarray:
+        """Gain ratios, NaN where the step did not go downhill by more than float32 can tell."""
+        told = self.predicted < -1e-6 * np.abs(self.before)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            found: np.ndarray = np.where(told, (self.after - self.before) / self.predicted, np.nan)
+        return found
+
+
+def step_gains(fit: FitTrace) -> StepGains:
+    """The steps of ``fit`` whose loss was measured before and after."""
+    statistics = fit.statistics
+    series = [
+        np.asarray(getattr(statistics, name), float) for name in ("loss_before", "loss_after", "predicted_change")
+    ]
+    known = np.isfinite(np.stack(series)).all(axis=0) if len(statistics.steps) else np.zeros(0, dtype=bool)
+    return StepGains(np.asarray(statistics.steps)[known], *(values[known] for values in series))
 
 
 def heavy_tailed_columns(inputs: ArrayFacts) -> int | None:

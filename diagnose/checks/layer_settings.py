@@ -42,8 +42,8 @@ def unsuitable_initial_bias(subject: Subject) -> Iterator[Symptom]:
         if bias > reach and not positive_relu:
             yield Symptom(
                 "unsuitable-initial-bias",
-                f"The biases of layer {layer.index} ({layer.name}) start at up to {bias:.3g} in size, where the weights "
-                f"reach {reach:.2g}.",
+                f"The biases of layer {layer.index} ({layer.name}) start at up to {bias:.3g} in size, where the "
+                f"weights reach {reach:.2g}.",
                 value=bias,
                 threshold=reach,
                 layer=subject.reference_to(layer),

@@ -56,8 +56,8 @@ def flat_accuracy(subject: Subject) -> Iterator[Symptom]:
         fell by more than a tenth meanwhile.
     Why: The decisions do not change: one class is predicted for everything, the output cannot cross the threshold
         (softmax on one unit), or nothing is learned at all. If the loss falls all the same, loss and output disagree.
-    Threshold and its source: Exactly equal values, as DeepLocalize (5 batches) and DeepDiagnosis (20 epochs); over whole
-        epochs, and not once everything is right, where DeepLocalize's "model does not learn" is a false alarm.
+    Threshold and its source: Exactly equal values, as DeepLocalize (5 batches) and DeepDiagnosis (20 epochs); over
+        whole epochs, and not once everything is right, where DeepLocalize's "model does not learn" is a false alarm.
     When not: Regressions, whose accuracy counts exact equality (``unsuitable-metric`` says so).
     """
     accuracies = subject.accuracies()

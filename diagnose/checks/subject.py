@@ -11,7 +11,7 @@ import numpy as np
 
 from ..findings import LayerReference, ReferenceScores, Task
 from ..losses import OTHER, loss_family
-from ..measures import updates_made
+from ..measures import step_gains, updates_made
 from ..structure import OutputHead, output_heads
 from ..trace import LAYER_STATISTICS, ArrayFacts, FitTrace, LayerFacts
 from ..trivial_loss import trivial_loss
@@ -154,6 +154,7 @@ PARTS: Mapping[str, Callable[[Subject], bool]] = {
     "reference scores": lambda subject: subject.reference.best is not None,
     "validation losses": lambda subject: bool(subject.fit.epoch_metrics.get("val_loss")),
     "initial weights": lambda subject: any(layer.initial for layer in subject.fit.model.layers),
+    "step gains": lambda subject: step_gains(subject.fit).before.size > 0,
     "accuracy": lambda subject: subject.accuracies().size > 0,
     "validation sample": lambda subject: (
         subject.fit.sample is not None

@@ -186,12 +186,8 @@ def excessive_regularization(subject: Subject) -> Iterator[Symptom]:
 
 def _penalty_share(subject: Subject) -> float | None:
     """Median share of the penalties in the whole loss over the last third of the samples; None if not measured."""
-    statistics = subject.fit.statistics
-    penalty, whole = getattr(statistics, "penalty", None), getattr(statistics, "loss_before", None)
-    if penalty is None or whole is None or len(penalty) != len(whole) or not len(penalty):
-        return None
-    late = subject.tail(1 / 3)
-    penalty, whole = np.asarray(penalty, dtype=float)[late], np.asarray(whole, dtype=float)[late]
+    statistics, late = subject.fit.statistics, subject.tail(1 / 3)
+    penalty, whole = statistics.penalty[late], statistics.loss_before[late]
     known = np.isfinite(penalty) & np.isfinite(whole) & (whole > 0)
     return float(np.median(penalty[known] / whole[known])) if known.any() else None
 
