@@ -120,3 +120,11 @@ def contradicted(known: Neighbourhood, classes: np.ndarray) -> np.ndarray:
     others = np.where(indicators > 0, -np.inf, votes)
     flags: np.ndarray = (others.max(axis=1) >= 0.8) & (linear.argmax(axis=1) != codes)
     return flags
+
+
+def voted_skill(known: Neighbourhood, classes: np.ndarray) -> float:
+    """How far the votes get from always naming the most frequent class (0) to all rows right (1)."""
+    ids, codes = np.unique(classes, return_inverse=True)
+    right = float((known.votes(np.eye(len(ids))[codes]).argmax(axis=1) == codes).mean())
+    trivial = float(np.bincount(codes).max() / len(codes))
+    return (right - trivial) / max(1 - trivial, 1e-12)

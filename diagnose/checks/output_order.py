@@ -19,7 +19,7 @@ from .subject import Subject
 def swapped_outputs(subject: Subject) -> Iterator[Symptom]:
     """Targets of a model with several outputs fit the outputs in another order only.
 
-    Symptom: At least two outputs contradict their targets in units or range, and in another order none does.
+    Symptom: Some output contradicts its target in units or range, and in another order none does.
     Why: ``fit`` takes targets by position. Listed in another order, each output learns what another one was built for.
     Threshold and its source: Structural, by units and by the range that an activation can put out.
     When not: Targets given by name, which Keras matches itself; outputs that are alike, which can take any order.
@@ -28,7 +28,7 @@ def swapped_outputs(subject: Subject) -> Iterator[Symptom]:
     if len(heads) < 2 or len(heads) != len(targets) or any(not item.name.startswith("y") for item in targets):
         return
     conflicts = np.array([[float(_conflicts(head, target)) for target in targets] for head in heads])
-    if np.count_nonzero(np.diagonal(conflicts)) < 2:
+    if not np.diagonal(conflicts).any():
         return
     from scipy.optimize import linear_sum_assignment
 

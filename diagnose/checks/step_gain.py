@@ -1,10 +1,10 @@
 """What single steps do to the loss of their own batch: the learning rate judged by gain and curvature.
 
 A step changes a batch's loss from L to L'. Its gradient predicts the change g·d for a loss that is linear along the
-step d. The gain ratio (L' - L) / (g·d) of trust-region methods (Nocedal & Wright, Numerical Optimization, 2006, ch. 4) is 1
-while the loss is linear, 1/2 at the minimum of a parabola, 0 where nothing is gained, negative beyond. Of the parabola
-through these numbers, the best step is 1 / (2 (1 - ratio)) times the one that was made (Schaul et al. 2013; Cockpit,
-Schneider et al. 2021).
+step d. The gain ratio (L' - L) / (g·d) of trust-region methods (Nocedal & Wright, Numerical Optimization, 2006, ch. 4)
+is 1 while the loss is linear, 1/2 at the minimum of a parabola, 0 where nothing is gained, negative beyond. Of the
+parabola through these numbers, the best step is 1 / (2 (1 - ratio)) times the one that was made (Schaul et al. 2013;
+Cockpit, Schneider et al. 2021).
 """
 
 from __future__ import annotations
