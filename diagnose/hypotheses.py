@@ -174,9 +174,9 @@ EVIDENCE: Mapping[str, Evidence] = {
     "optimizer": Evidence(
         {
             "exploding-gradient": 0.4,
-            "unusual-momentum": 0.5,
-            "unusual-epsilon": 0.4,
-            "excessive-clipping": 0.5,
+            "unusual-momentum": 0.6,
+            "unusual-epsilon": 0.5,
+            "excessive-clipping": 0.7,
         },
         {"nonfinite-loss": 0.1},
     ),

@@ -14,7 +14,7 @@ import numpy as np
 
 from .trace import DataSample
 
-MAX_ROWS = 1000
+MAX_ROWS = 800
 MAX_COLUMNS = 4096
 #: Wider tables are projected at random: 64 dimensions keep distances among a thousand rows within some 30 %
 #: (Johnson & Lindenstrauss 1984), enough to find neighbours.
@@ -34,8 +34,9 @@ class Neighbourhood:
     @cached_property
     def nearest(self) -> np.ndarray:
         """Positions of the ten nearest other rows of each row, shape ``(rows, 10)``."""
-        squares = (self.features**2).sum(axis=1)
-        distances = squares[:, None] + squares[None, :] - 2 * self.features @ self.features.T
+        points = self.features.astype(np.float32)
+        squares = (points**2).sum(axis=1)
+        distances = squares[:, None] + squares[None, :] - 2 * points @ points.T
         np.fill_diagonal(distances, np.inf)
         found: np.ndarray = np.argpartition(distances, NEIGHBOURS, axis=1)[:, :NEIGHBOURS]
         return found

@@ -8,7 +8,7 @@ import numpy as np
 
 from ..findings import Symptom
 from ..measures import identifier_columns, inputs_are_tokens, telltale_column
-from ..neighbour_votes import contradicted, neighbourhood, voted_skill
+from ..neighbour_votes import MAX_ROWS, contradicted, neighbourhood, voted_skill
 from ..skill import classes_of
 from .registry import check
 from .subject import Subject
@@ -38,7 +38,7 @@ def contradicted_labels(subject: Subject) -> Iterator[Symptom]:
     fit = subject.fit
     if subject.task.kind not in ("binary", "multiclass") or inputs_are_tokens(fit) or fit.sample is None:
         return
-    known = neighbourhood(fit.sample)
+    known = subject.neighbours
     if known is None:
         return
     classes = classes_of(subject.task, np.asarray(fit.sample.targets[0])[known.rows])
@@ -72,7 +72,7 @@ def misaligned_labels(subject: Subject) -> Iterator[Symptom]:
         return
     if fit.data.rows != len(sample.inputs[0]) or len(sample.targets[0]) != fit.data.rows:
         return
-    known = neighbourhood(sample, whole=True)
+    known = subject.neighbours if len(sample.inputs[0]) <= MAX_ROWS else neighbourhood(sample, whole=True)
     if known is None:
         return
     labels = _numbers(subject, np.asarray(sample.targets[0])[known.rows])

@@ -67,7 +67,7 @@ def unusual_momentum(subject: Subject) -> Iterator[Symptom]:
         value = optimizer.config.get(name)
         if not isinstance(value, int | float) or isinstance(value, bool) or 0 <= value < HIGH_MOMENTUM:
             continue
-        strength = 0.95 if value >= 1 or value < 0 else 0.5
+        strength = 0.95 if value >= 1 or value < 0 else min(0.9, 0.5 + 0.2 * math.log10(0.01 / (1 - value)))
         yield _setting("unusual-momentum", name, float(value), HIGH_MOMENTUM, strength, optimizer.class_name)
         return
     first, second = optimizer.config.get("beta_1"), optimizer.config.get("beta_2")

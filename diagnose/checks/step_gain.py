@@ -41,11 +41,12 @@ def overshooting_steps(subject: Subject) -> Iterator[Symptom]:
     """The first steps raise the loss of the very batch that they were made for.
 
     Symptom: In at least half of the first ten sampled steps, at least five, the batch's loss is more than 1 % higher
-        after the step than before.
+        after the step than before; or at least two of them more than double it.
     Why: The step goes beyond the valley that the gradient points into: it is at least twice too long.
     Threshold and its source: A gain ratio of 0 or less, where no line search accepts a step (Nocedal & Wright §3.1);
         1 % for rounding and dropout; half of them, since single steps overshoot in healthy runs, and later ones hover
-        at the edge of stability (Cohen et al. 2021).
+        at the edge of stability (Cohen et al. 2021). Measured on 22 healthy programs: at most 3 of the first 10 steps
+        rise, by at most 64 %; in 19 of them none does.
     When not: Optimizers with momentum late in training: only the first steps count.
     """
     gains = step_gains(subject.fit)
@@ -54,15 +55,17 @@ def overshooting_steps(subject: Subject) -> Iterator[Symptom]:
     if before.size < 5:
         return
     rises = (after - before) > RISE * np.abs(before)
-    if rises.mean() < 0.5:
+    doublings = int(np.count_nonzero((before > 0) & (after > 2 * before)))
+    if rises.mean() < 0.5 and doublings < 2:
         return
     ratio = _median_ratio(gains, first)
     yield Symptom(
         "overshooting-steps",
-        f"{int(rises.sum())} of the first {before.size} sampled steps make the loss of their own batch larger.",
+        f"{int(rises.sum())} of the first {before.size} sampled steps make the loss of their own batch larger"
+        f"{f', {doublings} of them more than double it' if doublings else ''}.",
         value=float(rises.mean()),
         threshold=0.5,
-        strength=min(1.0, 0.5 + float(rises.mean()) / 2),
+        strength=min(1.0, 0.5 + max(float(rises.mean()) / 2, 0.1 * min(doublings, 4))),
         details={"direction": "too high", "rate_factor": None if ratio is None else min(0.5, rate_factor(ratio))},
     )
 
@@ -75,7 +78,8 @@ def timid_steps(subject: Subject) -> Iterator[Symptom]:
         lower the loss by less than a tenth.
     Why: Where the loss is still linear along the step, a longer step gains in proportion; only curvature limits it.
     Threshold and its source: 0.9: at that ratio the parabola's minimum is five times as far (1 / (2 (1 - 0.9))); a
-        tenth of the loss, our choice. Schaul et al. 2013 and Cockpit's alpha read the same numbers.
+        tenth of the loss, our choice: healthy programs have ratios from 0.54 to 1, so the ratio alone says nothing.
+        Schaul et al. 2013 and Cockpit's alpha read the same numbers.
     When not: Long runs of short steps, which do get somewhere; a run that has learned.
     """
     gains = step_gains(subject.fit)
@@ -104,7 +108,8 @@ def batch_chasing_steps(subject: Subject) -> Iterator[Symptom]:
         loss over whole epochs falls by less than 1 %.
     Why: The batch is too small for the length of the step: what its few rows have in common by chance is learned, and
         unlearned by the next one. Larger batches or shorter steps average it out (McCandlish et al. 2018).
-    Threshold and its source: A fifth and 1 %, our choice. McCandlish's noise scale itself needs gradients of two batch
+    Threshold and its source: A fifth and 1 %, our choice; on 22 healthy programs a late step gains up to 68 % on
+        its own batch, but only while the loss falls. McCandlish's noise scale itself needs gradients of two batch
         sizes, which a recording of one does not have.
     When not: Runs that have arrived (a loss clearly below a constant's, or half of the skill that there is).
     """

@@ -12,6 +12,7 @@ import numpy as np
 from ..findings import LayerReference, ReferenceScores, Task
 from ..losses import OTHER, loss_family
 from ..measures import step_gains, updates_made
+from ..neighbour_votes import Neighbourhood, neighbourhood
 from ..structure import OutputHead, output_heads
 from ..trace import LAYER_STATISTICS, ArrayFacts, FitTrace, LayerFacts
 from ..trivial_loss import trivial_loss
@@ -64,6 +65,11 @@ class Subject:
     def trivial_loss(self) -> float | None:
         """Loss of the best constant prediction, None when it cannot be worked out."""
         return trivial_loss(self.fit)
+
+    @cached_property
+    def neighbours(self) -> Neighbourhood | None:
+        """Which sampled rows lie near each other; None where that cannot be told."""
+        return None if self.fit.sample is None else neighbourhood(self.fit.sample)
 
     @property
     def skill(self) -> float | None:

@@ -46,7 +46,7 @@ from check_traces import (
 from dlfix.diagnose.checks import all_checks
 from dlfix.diagnose.findings import ReferenceScores
 from dlfix.diagnose.trace import DataSample, FitTrace
-from traces import data, dense_layers, fit_trace, model, raised, statistics
+from traces import compiled, data, dense_layers, fit_trace, model, raised, statistics
 
 TABLE = [  # one row: id of the check, traces that show it, near misses that do not
     ("failed-training", [fit_trace(state="raised", exception=raised())], [fit_trace(), fit_trace(state="stopped")]),
@@ -446,3 +446,14 @@ def test_images_with_their_own_channels_are_measured_as_a_whole() -> None:
     assert "unscaled-inputs" in run(fit)
     small = replace(fit, data=data(pictures / 255, IDS[:60] % 2), model=model(model_layers))
     assert "unscaled-inputs" not in run(replace(small, sample=DataSample((pictures / 255,), (IDS[:60] % 2,))))
+
+
+def test_each_output_is_judged_by_its_own_loss() -> None:
+    trunk, left, right = dense_layers((16, "relu"), (3, "softmax"), (1, "linear"))
+    layers = (replace(trunk, outbound=(1, 2)), replace(left, outbound=()), replace(right, inbound=(0,)))
+    fit = fit_trace(layers, x=X, y=IDS)
+    losses = (*compiled("sparse_categorical_crossentropy").losses, *compiled("mean_squared_error").losses)
+    two = replace(fit, compile=replace(fit.compile, losses=losses), model=replace(fit.model, output_layers=(1, 2)))
+    assert "unsuitable-output-activation" not in run(two)
+    swapped = replace(two, compile=replace(fit.compile, losses=losses[::-1]))
+    assert "unsuitable-output-activation" in run(swapped)

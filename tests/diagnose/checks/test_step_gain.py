@@ -38,11 +38,25 @@ def downhill(slope: float, curvature: float, rate: float, start: float = 1.0) ->
     return replace(fit, evaluation=STUCK, epoch_metrics={"loss": (0.7,) * 6})
 
 
+def jumps(*factors: float) -> FitTrace:
+    """A run in which all steps gain but the first few, which multiply the loss of their batch."""
+    after = [0.7 * factor for factor in factors] + [0.6] * (12 - len(factors))
+    series = {"loss_before": 0.7, "loss_after": after, "predicted_change": -0.2}
+    return fit_trace(statistics=statistics(3, STEPS, loss=[0.7] * 12, series=series))
+
+
 TABLE = [
     (
         "overshooting-steps",
-        [steps(0.3, -0.2), downhill(0.0, 1.0, 2.2)],
-        [steps(-0.1, -0.2), steps(1e-6, -1e-6), downhill(0.0, 1.0, 1.0), downhill(0.0, 1.0, 1.8)],
+        [steps(0.3, -0.2), downhill(0.0, 1.0, 2.2), jumps(5.0, 7.0)],
+        [
+            steps(-0.1, -0.2),
+            steps(1e-6, -1e-6),
+            downhill(0.0, 1.0, 1.0),
+            downhill(0.0, 1.0, 1.8),
+            jumps(5.0),  # one alone
+            jumps(1.6, 1.5, 1.4),
+        ],
     ),
     (
         "timid-steps",
