@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from .agreement import agreement_facts
 from .findings import Task
 from .nested import concatenate, leaves, map_leaves, take_rows
 from .skill import Score, combine, score
@@ -53,7 +54,8 @@ def evaluate_model(  # noqa: PLR0917
     tasks = [task] * len(labels) if isinstance(task, Task) else list(task)
     logits = [from_logits] * len(labels) if isinstance(from_logits, bool) else list(from_logits)
     scores = [score(*one) for one in zip(tasks, labels, outputs, logits, strict=False)]
-    return describe(combine(scores), outputs, split)
+    facts = describe(combine(scores), outputs, split)
+    return facts | agreement_facts(tasks, labels, outputs, logits)
 
 
 def describe(result: Score, outputs: Sequence[np.ndarray], split: str) -> dict[str, Any]:

@@ -78,6 +78,9 @@ FAULT_KINDS: Mapping[str, str] = {
     "frozen_weights": "no layer, or not the one that must, may learn",
     "shuffle": "sorted data trained without shuffling",
     "overfitting": "the training data is learned by heart",
+    "regularization": "penalties on weights, or weight decay, too strong",
+    "class_weights": "weights of classes or rows that work against learning",
+    "label_order": "labels in another order than rows, classes or outputs",
 }
 
 #: Every fact: name -> what it holds. ``x?`` in a description stands for "None when it has no meaning here".

@@ -46,23 +46,55 @@ EVIDENCE: Mapping[str, Evidence] = {
             "unsuitable-output-activation": 0.9,
             "exclusive-multilabel-output": 0.95,
             "mixed-output-activation": 0.5,
+            "doubled-output-activation": 0.75,
         },
-        {**_STUCK, "nonfinite-loss": 0.2, "dying-relu": 0.2},
+        {**_STUCK, "nonfinite-loss": 0.2, "dying-relu": 0.2, "flat-accuracy": 0.15, "zero-accuracy": 0.15},
     ),
-    "output_units": Evidence({"mismatched-output-units": 0.97}, {**_STUCK, **_FAILED}),
-    "loss": Evidence({"mismatched-loss": 0.95}, {**_STUCK, **_FAILED, "negative-loss": 0.5}),
+    "output_units": Evidence({"mismatched-output-units": 0.97}, {**_STUCK, **_FAILED, "unpredicted-class": 0.15}),
+    "loss": Evidence(
+        {"mismatched-loss": 0.95, "excessive-label-smoothing": 0.5}, {**_STUCK, **_FAILED, "negative-loss": 0.5}
+    ),
     "label_encoding": Evidence(
         {"out-of-range-labels": 0.9, "scaled-class-labels": 0.97, "mismatched-loss": 0.6},
-        {**_FAILED, "negative-loss": 0.4},
+        {**_FAILED, "negative-loss": 0.4, "zero-accuracy": 0.3},
     ),
+    "label_order": Evidence(
+        {
+            "swapped-outputs": 0.95,
+            "misaligned-labels": 0.95,
+            "permuted-classes": 0.75,
+            "permuted-target-columns": 0.75,
+            "inverted-prediction": 0.3,
+        },
+        {"trivial-skill": 0.1},
+    ),
+    "class_weights": Evidence({"zero-sample-weights": 0.9, "inverted-class-weights": 0.6}, {"neglected-class": 0.3}),
+    "regularization": Evidence({"excessive-regularization": 0.6, "excessive-weight-decay": 0.5}, _STUCK),
     "layers": Evidence({"mismatched-output-shape": 0.95, "collapsed-feature-maps": 0.35}, _FAILED),
-    "evaluation": Evidence({"mismatched-validation-inputs": 0.9}),
+    "evaluation": Evidence({"mismatched-validation-inputs": 0.9, "leaked-rows": 0.25, "suspicious-validation": 0.2}),
     "strides": Evidence({"collapsed-feature-maps": 0.65}, _STUCK),
-    "kernel_size": Evidence({"collapsed-feature-maps": 0.4}, _STUCK),
+    "kernel_size": Evidence({"collapsed-feature-maps": 0.4, "oversized-kernel": 0.3}, _STUCK),
     "input_size": Evidence({"collapsed-feature-maps": 0.25}),
-    "feature_encoding": Evidence({"heavy-tailed-inputs": 0.4, "coded-categories": 0.3}, {"below-reference": 0.15}),
+    "feature_encoding": Evidence(
+        {
+            "heavy-tailed-inputs": 0.4,
+            "coded-categories": 0.3,
+            "identifier-columns": 0.25,
+            "non-numeric-inputs": 0.8,
+            "swapped-image-axes": 0.6,
+            "padded-sequences": 0.4,
+        },
+        {"below-reference": 0.15},
+    ),
     "training_data": Evidence(
-        {"single-class-labels": 0.97, "imbalanced-classes": 0.4, "unlearnable-labels": 0.6}, {"trivial-skill": 0.1}
+        {
+            "single-class-labels": 0.97,
+            "imbalanced-classes": 0.4,
+            "unlearnable-labels": 0.6,
+            "neglected-class": 0.4,
+            "contradicted-labels": 0.35,
+        },
+        {"trivial-skill": 0.1, "unpredicted-class": 0.1},
     ),
     "shuffle": Evidence({"sorted-labels": 0.75}, {"oscillating-loss": 0.2, "trivial-skill": 0.2}),
     "input_scaling": Evidence(
@@ -77,6 +109,8 @@ EVIDENCE: Mapping[str, Evidence] = {
             "exploding-loss": 0.3,
             "below-reference": 0.3,
             "exploding-gradient": 0.2,
+            "large-activation": 0.3,
+            "input-blind-activation": 0.1,
         },
     ),
     "target_scaling": Evidence(
@@ -103,12 +137,22 @@ EVIDENCE: Mapping[str, Evidence] = {
             "oscillating-loss": 0.4,
             "exploding-gradient": 0.35,
             "dying-relu": 0.4,
+            "overshooting-steps": 0.6,
+            "timid-steps": 0.6,
+            "unusual-learning-rate": 0.5,
         },
-        {**_STUCK, "unconverged-loss": 0.1},
+        {**_STUCK, "unconverged-loss": 0.1, "rising-loss": 0.2, "large-weight": 0.1, "batch-chasing-steps": 0.2},
     ),
     "initializer": Evidence(
-        {"symmetric-weights": 0.95, "unsuitable-initial-weights": 0.5},
-        {**_STUCK, "saturated-activation": 0.2, "vanishing-gradient": 0.2, "dying-relu": 0.15},
+        {"symmetric-weights": 0.95, "unsuitable-initial-weights": 0.5, "unsuitable-initial-bias": 0.6},
+        {
+            **_STUCK,
+            "saturated-activation": 0.2,
+            "vanishing-gradient": 0.2,
+            "dying-relu": 0.15,
+            "fading-activation": 0.2,
+            "large-activation": 0.1,
+        },
     ),
     "hidden_activation": Evidence(
         {
@@ -116,18 +160,35 @@ EVIDENCE: Mapping[str, Evidence] = {
             "vanishing-gradient": 0.7,
             "saturated-activation": 0.35,
             "dying-relu": 0.25,
+            "hidden-softmax": 0.7,
+            "misplaced-activation": 0.5,
+            "stacked-activations": 0.4,
         },
-        {**_STUCK, "below-reference": 0.2},
+        {**_STUCK, "below-reference": 0.2, "input-blind-activation": 0.1, "missing-gradient": 0.1},
     ),
     "epochs": Evidence({"unconverged-loss": 0.5, "too-few-updates": 0.5}, {"below-reference": 0.15}),
-    "dropout": Evidence({"excessive-dropout": 0.5}, _STUCK),
-    "batch_size": Evidence({"oversized-batch": 0.5, "noisy-batches": 0.5}, {"oscillating-loss": 0.15}),
-    "optimizer": Evidence({"exploding-gradient": 0.4}, {"nonfinite-loss": 0.1}),
+    "dropout": Evidence(
+        {"excessive-dropout": 0.5, "dropout-at-output": 0.8, "dropout-before-normalization": 0.2}, _STUCK
+    ),
+    "batch_size": Evidence(
+        {"oversized-batch": 0.5, "noisy-batches": 0.5, "batch-chasing-steps": 0.3}, {"oscillating-loss": 0.15}
+    ),
+    "optimizer": Evidence(
+        {
+            "exploding-gradient": 0.4,
+            "unusual-momentum": 0.6,
+            "unusual-epsilon": 0.5,
+            "excessive-clipping": 0.7,
+        },
+        {"nonfinite-loss": 0.1},
+    ),
     "overfitting": Evidence({"overfitting": 0.5}),
 }
 
 #: Kinds that name a single layer, by the layer of their main symptom.
-LAYER_KINDS = frozenset({"hidden_activation", "initializer", "dropout"})
+LAYER_KINDS = frozenset({"hidden_activation", "initializer", "dropout", "regularization"})
+#: Symptoms that name the very setting of the optimizer which is wrong.
+OPTIMIZER_SETTINGS = frozenset({"unusual-momentum", "unusual-epsilon", "excessive-clipping"})
 
 #: Where the setting is written: hyperparameter name by kind.
 HYPERPARAMETERS: Mapping[str, str] = {
@@ -153,6 +214,9 @@ HYPERPARAMETERS: Mapping[str, str] = {
     "initializer": "kernel_initializer",
     "dropout": "rate",
     "frozen_weights": "trainable",
+    "regularization": "kernel_regularizer",
+    "class_weights": "fit.class_weight",
+    "label_order": "targets",
 }
 
 _SAYINGS: Mapping[str, str] = {
@@ -179,6 +243,9 @@ _SAYINGS: Mapping[str, str] = {
     "batch_size": "The batch size does not suit the amount of data.",
     "optimizer": "Steps are not kept from exploding: gradient clipping is missing.",
     "overfitting": "The network learns the training rows by heart.",
+    "regularization": "Penalties on the weights are too strong.",
+    "class_weights": "The weights of classes or rows work against learning.",
+    "label_order": "The labels come in another order than what they belong to.",
 }
 
 
@@ -232,8 +299,12 @@ def weigh(kind: str, seen: Sequence[Seen], layer: LayerReference | None = None) 
 
 def learning_rate_direction(symptoms: Sequence[Symptom]) -> str:
     """Whether the symptoms speak for a rate that is too high or too low."""
-    low = ("undersized-updates", "rate-below-range")
-    return "too low" if any(symptom.check in low for symptom in symptoms) else "too high"
+    if any(symptom.check in ("undersized-updates", "rate-below-range") for symptom in symptoms):
+        return "too low"
+    told = (
+        symptom.details.get("direction") for symptom in symptoms if symptom.check in EVIDENCE["learning_rate"].primary
+    )
+    return next((str(direction) for direction in told if direction), "too high")
 
 
 def say(kind: str, subject: Subject, symptoms: Sequence[Symptom]) -> str:
@@ -244,6 +315,10 @@ def say(kind: str, subject: Subject, symptoms: Sequence[Symptom]) -> str:
         first = f"The learning rate of {optimizer.class_name}{rate} is {learning_rate_direction(symptoms)}."
     elif kind == "layers" and symptoms[0].check == "collapsed-feature-maps":
         first = "The maps are shrunk once too often."
+    elif kind == "optimizer" and symptoms[0].check in OPTIMIZER_SETTINGS:
+        first = "A setting of the optimizer is far from usual."
+    elif kind == "evaluation" and symptoms[0].check in ("leaked-rows", "suspicious-validation"):
+        first = "The validation data may not say how the model does on new rows."
     else:
         first = _SAYINGS[kind]
     return f"{first} {symptoms[0].text}"
@@ -261,7 +336,10 @@ def place(kind: str, subject: Subject, main: Symptom) -> tuple[LayerReference | 
         return (main.layer if layer is None else subject.reference_to(layer)), _span(layer)
     if kind in ("output_units", "layers") and head is not None:
         return subject.reference_to(head.layer), _span(head.layer)
-    if kind in LAYER_KINDS or (kind == "frozen_weights" and main.layer is not None):
+    if kind == "regularization" and main.layer is None:
+        site = fit.compile.optimizer.site or fit.compile.site
+        return None, site.span if site else None
+    if kind in LAYER_KINDS or (kind in ("frozen_weights", "kernel_size") and main.layer is not None):
         layer = _layer(subject, main.layer)
         return main.layer, _span(layer)
     if kind == "loss" and fit.compile.losses:

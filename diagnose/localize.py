@@ -15,6 +15,7 @@ from .hypotheses import (
     EVIDENCE,
     HYPERPARAMETERS,
     LAYER_KINDS,
+    OPTIMIZER_SETTINGS,
     Hypothesis,
     Seen,
     learning_rate_direction,
@@ -160,7 +161,7 @@ def _plausible(kind: str, subject: Subject, symptoms: Sequence[Symptom]) -> bool
         return _may_collapse(kind, subject)
     if kind == "epochs":
         return subject.fit.state != "stopped"  # cut short by us, not by the user
-    if kind == "optimizer":
+    if kind == "optimizer" and main.check not in OPTIMIZER_SETTINGS:
         config = subject.fit.compile.optimizer.config
         return not any(config.get(name) for name in ("clipnorm", "clipvalue", "global_clipnorm"))
     return True
@@ -317,8 +318,12 @@ def _details(kind: str, subject: Subject, symptoms: Sequence[Symptom], where: La
     elif kind == "overfitting":
         details["direction"] = "too high"
         details["suggested_epochs"] = max(1, int(symptoms[0].details.get("best_epoch", 0)) + 1)
+    elif kind == "optimizer" and symptoms[0].check in OPTIMIZER_SETTINGS:
+        details["direction"] = symptoms[0].details.get("direction")
     elif kind == "optimizer":
         details |= {"direction": "missing", "suggested_clipnorm": 1.0}
+    elif kind == "regularization":
+        details["direction"] = "too high"
     elif kind in ("input_scaling", "target_scaling"):
         details["direction"] = "too low" if symptoms[0].details.get("small") else "too high"
         if kind == "input_scaling" and subject.fit.data.inputs and holds_bytes(subject.fit.data.inputs[0]):

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 
 import numpy as np
 
 from .structure import EMBEDDING_LAYERS, NORMALIZATION_LAYERS, first_layers
 from .task import looks_ordered
-from .trace import ArrayFacts, FitTrace
+from .trace import ArrayFacts, DataSample, FitTrace
 
 #: Numbers of distinct codes that read as categories: fewer are flags, more are amounts.
 _CATEGORIES = (3, 30)
@@ -152,6 +153,40 @@ def update_ratio(fit: FitTrace) -> float | None:
     return float(np.median(finite)) if finite.size else None
 
 
+@dataclass(frozen=True)
+class StepGains:
+    """What sampled steps did to the loss of their own batch; only steps of which all of it is known, each ``(n,)``.
+
+    Attributes:
+        steps: Their numbers.
+        before, after: The loss with the weights before and after the step.
+        predicted: The change that the gradient predicts.
+    """
+
+    steps: np.ndarray
+    before: np.ndarray
+    after: np.ndarray
+    predicted: np.ndarray
+
+    @property
+    def ratios(self) -> np.ndarray:
+        """Gain ratios, NaN where the step did not go downhill by more than float32 can tell."""
+        told = self.predicted < -1e-6 * np.abs(self.before)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            found: np.ndarray = np.where(told, (self.after - self.before) / self.predicted, np.nan)
+        return found
+
+
+def step_gains(fit: FitTrace) -> StepGains:
+    """The steps of ``fit`` whose loss was measured before and after."""
+    statistics = fit.statistics
+    series = [
+        np.asarray(getattr(statistics, name), float) for name in ("loss_before", "loss_after", "predicted_change")
+    ]
+    known = np.isfinite(np.stack(series)).all(axis=0) if len(statistics.steps) else np.zeros(0, dtype=bool)
+    return StepGains(np.asarray(statistics.steps)[known], *(values[known] for values in series))
+
+
 def heavy_tailed_columns(inputs: ArrayFacts) -> int | None:
     """Number of columns without negative values in which a few rows are far larger than the rest; None without columns.
 
@@ -225,3 +260,64 @@ def picture_size(inputs: ArrayFacts) -> tuple[int, int] | None:
     if len(inputs.shape) != 4 or not inputs.shape[1] or not inputs.shape[2]:
         return None
     return int(inputs.shape[1]), int(inputs.shape[2])
+
+
+def repeated_rows(sample: DataSample) -> tuple[float, float, int]:
+    """How many inputs occur twice, compared as float32.
+
+    Returns:
+        The share of validation rows that are among the training rows, the share of training rows that repeat an earlier
+        one, and the number of validation rows; zeros where rows cannot be compared.
+    """
+    if not sample.validation_inputs or len(sample.validation_inputs) != len(sample.inputs):
+        return 0.0, 0.0, 0
+    train, held_out = _row_bytes(sample.inputs), _row_bytes(sample.validation_inputs)
+    if not train or not held_out:
+        return 0.0, 0.0, 0
+    known = set(train)
+    shared = sum(row in known for row in held_out) / len(held_out)
+    return shared, 1 - len(known) / len(train), len(held_out)
+
+
+def _row_bytes(parts: tuple[np.ndarray, ...]) -> list[bytes]:
+    """The content of each row as bytes; empty for inputs that are not numbers."""
+    if any(np.asarray(part).dtype.kind not in "biuf" for part in parts):
+        return []
+    count = min(len(part) for part in parts)
+    flat = [np.asarray(part)[:count].reshape(count, -1).astype(np.float32) for part in parts]
+    table = np.ascontiguousarray(np.concatenate(flat, axis=1))
+    return [row.tobytes() for row in table]
+
+
+def telltale_column(fit: FitTrace, kind: str) -> int | None:
+    """The column of a table that alone tells the target of a task of this kind, on at least 100 rows; None if none."""
+    if fit.sample is None or not fit.sample.inputs or not fit.sample.targets or len(fit.data.inputs) != 1:
+        return None
+    table, target = np.asarray(fit.sample.inputs[0]), np.asarray(fit.sample.targets[0])
+    if table.ndim != 2 or not 2 <= table.shape[1] <= _TABLE_COLUMNS or table.dtype.kind not in "biuf":
+        return None
+    if len(table) != len(target) or len(table) < 100 or target.dtype.kind not in "biuf":
+        return None
+    if target.ndim == 2 and target.shape[1] > 1 and kind in ("binary", "multiclass"):
+        target = target.argmax(axis=1)
+    target = target.reshape(len(target), -1)
+    if target.shape[1] != 1 or not (np.isfinite(table.astype(float)).all() and np.isfinite(target.astype(float)).all()):
+        return None
+    for index in range(table.shape[1]):
+        if _tells(table[:, index].astype(float), target[:, 0].astype(float), kind):
+            return index
+    return None
+
+
+def _tells(column: np.ndarray, target: np.ndarray, kind: str) -> bool:
+    if column.std() <= 0 or target.std() <= 0:
+        return False
+    if kind == "regression":
+        return bool(abs(np.corrcoef(column, target)[0, 1]) > 0.9999)
+    if kind not in ("binary", "multiclass"):
+        return False
+    order = np.argsort(column, kind="stable")
+    sorted_target, sorted_column = target[order], column[order]
+    changes = np.flatnonzero(np.diff(sorted_target))
+    apart = bool(np.all(np.diff(sorted_column)[changes] > 0))
+    return len(changes) == len(np.unique(target)) - 1 and apart

@@ -165,7 +165,13 @@ class ArrayFacts:
 
 @dataclass(frozen=True)
 class DataFacts:
-    """Inputs and targets as they reached ``fit``. ``kind``: ``arrays``, ``tf.data``, ``generator`` or ``PyDataset``."""
+    """Inputs and targets as they reached ``fit``.
+
+    Attributes:
+        kind: ``arrays``, ``tf.data``, ``generator`` or ``PyDataset``.
+        class_weights: The ``class_weight`` given to ``fit``, by class id as text; empty if none was.
+        sample_weights: What was measured of the ``sample_weight`` array given to ``fit``; None if none was.
+    """
 
     kind: str
     inputs: tuple[ArrayFacts, ...]
@@ -177,6 +183,8 @@ class DataFacts:
     has_validation: bool = False
     has_sample_weight: bool = False
     has_class_weight: bool = False
+    class_weights: dict[str, float] = field(default_factory=dict)
+    sample_weights: ArrayFacts | None = None
 
 
 @dataclass(frozen=True)
@@ -280,7 +288,8 @@ class FitTrace:
         evaluation: Predictions after training on held-out (or else training) rows compared with the labels, as
             ``{"skill": .., "metric": "accuracy" | "balanced_accuracy" | "label_accuracy" | "r2", "score": ..,
             "trivial": .., "split": "validation" | "holdout" | "training", "constant": bool, "prediction_min": ..,
-            "prediction_max": .., "prediction_std": ..}``; empty when there is nothing to compare.
+            "prediction_max": .., "prediction_std": ..}`` and what ``agreement.agreement_facts`` adds; empty when there
+            is nothing to compare.
         range_test: What a test of learning rates showed, where one was made.
     """
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from ..findings import Symptom
-from ..losses import BINARY, CATEGORICAL, CROSSENTROPIES, MARGIN, REGRESSION, SPARSE, canonical_name
+from ..losses import BINARY, CATEGORICAL, CROSSENTROPIES, MARGIN, REGRESSION, SPARSE, canonical_name, loss_family
 from ..measures import columns, is_one_hot
 from .registry import check
 from .subject import Subject
@@ -127,7 +127,7 @@ def unsuitable_output_activation(subject: Subject) -> Iterator[Symptom]:
     """
     for head, loss in zip(subject.heads, subject.fit.compile.losses, strict=False):
         name = canonical_name(loss.name)
-        if subject.family not in CROSSENTROPIES or loss.is_custom or head.activation is None:
+        if loss_family(loss) not in CROSSENTROPIES or loss.is_custom or head.activation is None:
             continue
         if not loss.from_logits and head.activation not in PROBABILITIES:
             text = f"{name} expects probabilities, but the output is {head.activation}."

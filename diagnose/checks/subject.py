@@ -11,10 +11,21 @@ import numpy as np
 
 from ..findings import LayerReference, ReferenceScores, Task
 from ..losses import OTHER, loss_family
+from ..measures import step_gains, updates_made
+from ..neighbour_votes import Neighbourhood, neighbourhood
 from ..rates import RateRange, rate_range
 from ..structure import OutputHead, output_heads
 from ..trace import LAYER_STATISTICS, ArrayFacts, FitTrace, LayerFacts
 from ..trivial_loss import trivial_loss
+
+#: Names under which Keras records the share of right decisions, whichever way it was asked for.
+ACCURACIES = (
+    "accuracy",
+    "acc",
+    "binary_accuracy",
+    "categorical_accuracy",
+    "sparse_categorical_accuracy",
+)
 
 
 @dataclass(frozen=True)
@@ -61,11 +72,49 @@ class Subject:
         """What a range test of learning rates showed, None where none was made or it showed nothing."""
         return rate_range(self.fit.range_test) if self.fit.range_test is not None else None
 
+    @cached_property
+    def neighbours(self) -> Neighbourhood | None:
+        """Which sampled rows lie near each other; None where that cannot be told."""
+        return None if self.fit.sample is None else neighbourhood(self.fit.sample)
+
     @property
     def skill(self) -> float | None:
         """Skill after training, None when it was not measured."""
         value = self.fit.evaluation.get("skill")
         return float(value) if value is not None and math.isfinite(value) else None
+
+    @property
+    def updates(self) -> int | None:
+        """Number of training steps that were made."""
+        return updates_made(self.fit)
+
+    @property
+    def learned(self) -> bool:
+        """Whether the training shows for something: half of the way to perfect, or a loss clearly below a constant's.
+
+        What stands still in such a run has arrived.
+        """
+        finite = self.losses[np.isfinite(self.losses)]
+        if self.skill is not None and self.skill > 0.5:
+            return True
+        return self.trivial_loss is not None and bool(finite.size) and float(finite[-1]) < 0.9 * self.trivial_loss
+
+    def accuracies(self, *, validation: bool = False) -> np.ndarray:
+        """Accuracy per finished epoch under whichever of Keras's names it was recorded; empty if it was not."""
+        prefix = "val_" if validation else ""
+        for name in ACCURACIES:
+            if f"{prefix}{name}" in self.fit.epoch_metrics:
+                return np.asarray(self.fit.epoch_metrics[f"{prefix}{name}"], dtype=float)
+        return np.empty(0)
+
+    def late_median(self, name: str, layer: LayerFacts) -> float | None:
+        """Median of one layer's statistic over the last third of the samples, None where nothing was measured."""
+        values = self.series(name)
+        if values is None:
+            return None
+        column = values[self.tail(1 / 3), self.column_of(layer)]
+        finite = column[np.isfinite(column)]
+        return float(np.median(finite)) if finite.size else None
 
     def series(self, name: str) -> np.ndarray | None:
         """One layer statistic over time, shape ``(samples, layers)``; None when nothing was recorded."""
@@ -119,6 +168,16 @@ PARTS: Mapping[str, Callable[[Subject], bool]] = {
     "initial weights": lambda subject: any(layer.initial for layer in subject.fit.model.layers),
     "range test": lambda subject: subject.rate_range is not None,
     "learning rate": lambda subject: subject.fit.compile.optimizer.learning_rate is not None,
+    "step gains": lambda subject: step_gains(subject.fit).before.size > 0,
+    "accuracy": lambda subject: subject.accuracies().size > 0,
+    "validation sample": lambda subject: (
+        subject.fit.sample is not None
+        and bool(subject.fit.sample.validation_inputs and subject.fit.sample.validation_targets)
+    ),
+    "confusion table": lambda subject: bool(subject.fit.evaluation.get("confusion")),
+    "correlations": lambda subject: bool(subject.fit.evaluation.get("cross_correlation")),
+    "class weights": lambda subject: bool(subject.fit.data.class_weights),
+    "sample weights": lambda subject: subject.fit.data.sample_weights is not None,
     "gradient norms": lambda subject: subject.fit.statistics.gradient_norm.size > 0,
     **{f"statistic {name}": _has_series(name) for name in LAYER_STATISTICS},
 }

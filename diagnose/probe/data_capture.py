@@ -107,6 +107,8 @@ class DataCapture:
     from_batches: bool = False
     validation_from_batches: bool = False
     inputs_are_named: bool = False
+    class_weights: dict[str, float] = field(default_factory=dict)
+    sample_weights: ArrayFacts | None = None
     _batches: dict[bool, BatchCollector] = field(default_factory=dict)
     _joined_rows: dict[bool, int] = field(default_factory=dict)
 
@@ -123,11 +125,20 @@ class DataCapture:
             from_batches=kind != "arrays",
             inputs_are_named=isinstance(x, dict),
         )
+        capture._take_weights(given.get("class_weight"), given.get("sample_weight"))
         split = float(given.get("validation_split") or 0.0)
         if kind == "arrays":
             capture._take_arrays(x, y, split if given.get("validation_data") is None else 0.0)
         capture._take_validation(given.get("validation_data"))
         return capture
+
+    def _take_weights(self, by_class: Any, by_sample: Any) -> None:
+        if isinstance(by_class, dict):
+            self.class_weights = {str(key): float(value) for key, value in by_class.items()}
+        leaves = named_leaves(by_sample, "sample_weight")
+        array = as_array(leaves[0][1]) if len(leaves) == 1 else None
+        if array is not None and array.size and array.dtype.kind in "biuf":
+            self.sample_weights = measured_array("sample_weight", array, None)
 
     def _take_arrays(self, x: Any, y: Any, split: float) -> None:
         inputs, targets = named_leaves(x, "x"), named_leaves(y, "y")
@@ -232,6 +243,8 @@ class DataCapture:
             has_validation=self.has_validation,
             has_sample_weight=self.has_sample_weight,
             has_class_weight=self.has_class_weight,
+            class_weights=dict(self.class_weights),
+            sample_weights=self.sample_weights,
         )
         if not self.training[0]:
             return data, None

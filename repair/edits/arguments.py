@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from .base import Draft, Edit, Parameter
+from .calls import callee_name
 from .errors import EditNotApplicable
 from .optimizer import optimizer_target, remove_optimizer_argument, set_optimizer_argument
 from .signatures import size_parameter
 from .targets import Target, drop_argument, layer_target, set_argument, simple_target
+from .values import Origin
 
-_TARGETS = ("layer", "optimizer", "compile", "fit", "model")
+_TARGETS = ("layer", "optimizer", "loss", "compile", "fit", "model")
 
 
 def _target(draft: Draft) -> Target:
@@ -17,12 +19,25 @@ def _target(draft: Draft) -> Target:
         return layer_target(draft)
     if kind == "optimizer":
         return optimizer_target(draft)
+    if kind == "loss":
+        return _loss_target(draft)
     if kind == "compile":
         return simple_target(draft, draft.fit.compile.site, "compile")
     if kind == "fit":
         return simple_target(draft, draft.fit.fit.site, "fit")
     callee = {"sequential": "Sequential", "functional": "Model"}.get(draft.fit.model.kind, draft.fit.model.name)
     return simple_target(draft, draft.fit.model.site, callee)
+
+
+def _loss_target(draft: Draft) -> Target:
+    """The call that made the loss object. Not applicable when the loss is a string or a function."""
+    facts = next(iter(draft.fit.compile.losses), None)
+    if facts is None or facts.from_string or facts.site is None:
+        raise EditNotApplicable("the loss is not made by a call that takes arguments")
+    file, call = draft.locate(facts.site, "the loss")
+    if callee_name(call) == "compile":
+        raise EditNotApplicable("the loss is a function")
+    return Target(file, call, callee_name(call) or "", Origin(facts.site))
 
 
 def _set(draft: Draft) -> None:

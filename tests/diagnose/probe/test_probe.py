@@ -241,6 +241,7 @@ def test_kinds_of_data(record: Callable[..., Trace]) -> None:
             def __getitem__(self, i): return x[i * 32:(i + 1) * 32], t[i * 32:(i + 1) * 32], np.ones(32)
         fit(Data(), epochs=2)
         fit(x, y=y, epochs=1, validation_split=0.25, class_weight={0: 1.0, 1: 2.0}, batch_size=8)
+        fit(x, y=y, epochs=1, sample_weight=np.arange(96) / 95)
         i, j = keras.Input((6,), name="i"), keras.Input((6,), name="j")
         h = L.concatenate([i, j])
         m = keras.Model({"i": i, "j": j}, [L.Dense(1, name="p")(h), L.Dense(1, name="q")(h)])
@@ -249,8 +250,8 @@ def test_kinds_of_data(record: Callable[..., Trace]) -> None:
         """
     )
     assert trace.notes == ()
-    assert [fit.data.kind for fit in trace.fits] == ["tf.data", "generator", "PyDataset", "arrays", "arrays"]
-    from_dataset, _, from_sequence, split, several = trace.fits
+    assert [fit.data.kind for fit in trace.fits] == ["tf.data", "generator", "PyDataset", *["arrays"] * 3]
+    from_dataset, _, from_sequence, split, weighed, several = trace.fits
     assert from_dataset.sample is not None
     assert from_dataset.sample.inputs[0].shape == (96, 6)  # each row once although there were three epochs
     assert from_dataset.sample.validation_inputs[0].shape == (40, 6)
@@ -260,6 +261,11 @@ def test_kinds_of_data(record: Callable[..., Trace]) -> None:
     assert from_sequence.data.has_sample_weight
     assert (split.data.rows, split.data.validation_rows) == (72, 24)
     assert split.data.has_class_weight
+    assert split.data.class_weights == {"0": 1.0, "1": 2.0}
+    assert split.data.sample_weights is None
+    assert weighed.data.sample_weights is not None
+    assert (weighed.data.sample_weights.minimum, weighed.data.sample_weights.maximum) == (0.0, 1.0)
+    assert {"confusion", "recalls"} <= set(weighed.evaluation)
     assert split.sample is not None
     assert from_dataset.sample.inputs[0].dtype == np.float32
     np.testing.assert_array_equal(split.sample.validation_inputs[0], several.sample.inputs[0][72:])

@@ -158,6 +158,13 @@ def _optimizer(program: _Program, compile_site: tuple[str, ast.Call, str] | None
     return OptimizerFacts(kind, _DEFAULT_RATES.get(kind, 0.001), from_string=True, site=site)
 
 
+def _loss(program: _Program) -> LossFacts:
+    """The first loss object that the program makes, with its place as the probe records it."""
+    for file, call, name in program.named("BinaryCrossentropy", "CategoricalCrossentropy"):
+        return LossFacts(name, from_string=False, site=program.site(file, call))
+    return LossFacts("mse")
+
+
 def fit_from_source(
     text: str | dict[str, str],
     *,
@@ -203,7 +210,7 @@ def fit_from_source(
             trainable_parameters=0,
             site=program.site(*models[0][:2]) if models else None,
         ),
-        compile=CompileFacts(_optimizer(program, compiled), (LossFacts("mse"),), site=compile_site),
+        compile=CompileFacts(_optimizer(program, compiled), (_loss(program),), site=compile_site),
         fit=FitFacts(1, 32, None, True, site=program.site(*fitted[:2]) if fitted else None),
         data=DataFacts(
             kind,

@@ -1,0 +1,181 @@
+"""Settings of single layers that disable them: biases that kill units, kernels larger than maps, sequences of zeros."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+from ..findings import Symptom
+from ..measures import inputs_are_tokens
+from ..structure import RECURRENT_LAYERS, effective_activation, first_layers, has_any, hidden_linear_maps
+from ..trace import LayerFacts
+from .registry import check
+from .subject import Subject
+
+PADDED = 0.5
+_RECTIFIERS = frozenset({"relu", "relu6"})
+
+
+@check("unsuitable-initial-bias", requires=("initial weights",))
+def unsuitable_initial_bias(subject: Subject) -> Iterator[Symptom]:
+    """Biases start so far from zero that the units do not react.
+
+    Symptom: A hidden layer's largest initial bias exceeds in size three times what the weights can make of unit inputs,
+        their initial standard deviation times the square root of the fan-in; and at least 1.
+    Why: Below -3 deviations a rectified unit starts dead for 99.9 % of the inputs, and beyond ±3 a sigmoid or tanh
+        starts saturated.
+    Threshold and its source: Three standard deviations of the pre-activation. NeuraLint dislikes every bias that is not
+        0; small positive ones for relu are common advice (Goodfellow et al. 2016, §8.4.3).
+    When not: Output layers, where a bias at the targets' level is good practice; recurrent layers, whose forget gate
+        starts at 1.
+    """
+    for layer in hidden_linear_maps(subject.fit.model):
+        bias, deviation = layer.initial.get("bias_max"), layer.initial.get("kernel_std")
+        kernel = layer.weights.get("kernel")
+        if bias is None or deviation is None or not kernel or len(kernel) < 2 or bias < 1:
+            continue
+        reach = 3 * deviation * math.sqrt(math.prod(kernel[:-1]))
+        positive_relu = effective_activation(subject.fit.model, layer) in _RECTIFIERS and _constant_bias(layer) > 0
+        if bias > reach and not positive_relu:
+            yield Symptom(
+                "unsuitable-initial-bias",
+                f"The biases of layer {layer.index} ({layer.name}) start at up to {bias:.3g} in size, where the "
+                f"weights reach {reach:.2g}.",
+                value=bias,
+                threshold=reach,
+                layer=subject.reference_to(layer),
+                strength=min(0.9, 0.5 + 0.1 * bias / max(reach, 1e-6)),
+                details={"setting": "bias_initializer"},
+            )
+
+
+def _constant_bias(layer: LayerFacts) -> float:
+    """The value of a constant bias initializer, negative if it cannot be read."""
+    config = layer.config.get("bias_initializer")
+    if not isinstance(config, dict):
+        return -1.0
+    given = config.get("config")
+    value = given.get("value") if isinstance(given, dict) else None
+    return float(value) if isinstance(value, int | float) else 1.0 if config.get("class_name") == "Ones" else -1.0
+
+
+@check("oversized-kernel", requires=("model layers",))
+def oversized_kernel(subject: Subject) -> Iterator[Symptom]:
+    """A kernel or pooling window is larger than the map that it slides over.
+
+    Symptom: Along some axis, a convolution's kernel or a pooling window is longer than the layer's input.
+    Why: With ``padding="same"`` most of what it covers is padding; without, Keras refuses.
+    Threshold and its source: Structural; NeuraLint's "kernel or pool larger than the remaining feature map".
+    When not: Dilated causal convolutions over short sequences, where padding is meant.
+    """
+    for layer in subject.fit.model.layers:
+        window = _sizes(layer.config.get("kernel_size") or layer.config.get("pool_size"))
+        sizes = list((layer.input_shape or ())[1:-1])
+        if layer.config.get("padding") == "causal" or layer.config.get("data_format") == "channels_first" or not window:
+            continue
+        if len(window) != len(sizes) or "Transpose" in layer.class_name:
+            continue
+        if any(size is not None and size < side for size, side in zip(sizes, window, strict=True)):
+            yield Symptom(
+                "oversized-kernel",
+                f"Layer {layer.index} ({layer.name}) slides a window of {'×'.join(map(str, window))} over a map of "
+                f"{'×'.join(map(str, sizes))}.",
+                value=float(max(window)),
+                threshold=float(min(size for size in sizes if size is not None)),
+                layer=subject.reference_to(layer),
+                strength=0.4,
+            )
+
+
+def _sizes(value: Any) -> tuple[int, ...]:
+    if isinstance(value, list | tuple) and all(isinstance(part, int) for part in value):
+        return tuple(value)
+    return ()
+
+
+@check("padded-sequences", requires=("inputs", "sample", "model layers"))
+def padded_sequences(subject: Subject) -> Iterator[Symptom]:
+    """Recurrent layers read mostly padding.
+
+    Symptom: More than half of all tokens are 0, most rows end in zeros, and the embedding does not mask them.
+    Why: The last state has read nothing but padding for most of its way and has forgotten the text.
+    Threshold and its source: Half, SageMaker Debugger's NLPSequenceRatio for token 0; only at the end of rows, since
+        padding in front, Keras's default, is harmless.
+    When not: ``mask_zero=True``, padding in front, models that pool or attend instead of taking the last state.
+    """
+    fit = subject.fit
+    if not inputs_are_tokens(fit) or not has_any(fit.model, RECURRENT_LAYERS) or fit.sample is None:
+        return
+    if any(layer.config.get("mask_zero") for layer in first_layers(fit.model)):
+        return
+    table = np.asarray(fit.sample.inputs[0])
+    if table.ndim != 2 or table.shape[1] < 4 or table.dtype.kind not in "iuf":
+        return
+    share, at_end, in_front = float((table == 0).mean()), (table[:, -1] == 0).mean(), (table[:, 0] == 0).mean()
+    if share > PADDED and at_end > PADDED and in_front < PADDED:
+        yield Symptom(
+            "padded-sequences",
+            f"{share:.0%} of the tokens are padding at the end of the rows, and the embedding does not mask it.",
+            value=share,
+            threshold=PADDED,
+            layer=subject.reference_to(first_layers(fit.model)[0]),
+            strength=0.4,
+        )
+
+
+@check("non-numeric-inputs", requires=("inputs", "model layers"))
+def non_numeric_inputs(subject: Subject) -> Iterator[Symptom]:
+    """Text or objects reach a layer that calculates.
+
+    Symptom: An input array holds text or Python objects, and the model does not start with a layer that looks text up.
+    Why: Keras cannot multiply text; the training fails, or text was turned into something meaningless on the way.
+    Threshold and its source: Structural; UMLAUT's input dtype check (which could not fire: its hook casts the input
+        first). Whole numbers and bytes are no reason: Keras casts them, and their size is ``unscaled-inputs``.
+    When not: ``StringLookup``, ``TextVectorization``, ``Hashing`` and layers of the user's own in front.
+    """
+    lookups = {"StringLookup", "TextVectorization", "Hashing", "IntegerLookup", "CategoryEncoding", "HashedCrossing"}
+    known = {layer.class_name for layer in subject.fit.model.layers}
+    for item in subject.fit.data.inputs:
+        numeric = item.dtype.startswith(("float", "int", "uint", "bool", "bfloat"))
+        if not numeric and not item.dtype.startswith("complex") and not known & lookups:
+            yield Symptom(
+                "non-numeric-inputs",
+                f"The input {item.name} holds values of type {item.dtype}, not numbers.",
+                layer=subject.reference_to(first_layers(subject.fit.model)[0])
+                if first_layers(subject.fit.model)
+                else None,
+                strength=0.9,
+                details={"dtype": item.dtype},
+            )
+            return
+
+
+@check("swapped-image-axes", requires=("inputs", "model layers"))
+def swapped_image_axes(subject: Subject) -> Iterator[Symptom]:
+    """Pictures with channels first in a network that expects them last.
+
+    Symptom: The input of a channels-last Conv2D has 1, 3 or 4 rows, and its other two axes are longer than 8.
+    Why: The kernel slides over colours as if they were places, and takes columns for channels.
+    Threshold and its source: Structural; UMLAUT alarms when height and width differ, which holds for many pictures.
+    When not: Spectrograms and series laid out as a picture of three rows and one channel.
+    """
+    for layer in first_layers(subject.fit.model):
+        shape = layer.input_shape
+        if "Conv2D" not in layer.class_name or shape is None or len(shape) != 4:
+            continue
+        if layer.config.get("data_format") == "channels_first":
+            continue
+        rows, width, channels = shape[1], shape[2], shape[3]
+        if rows in (1, 3, 4) and (width or 0) > 8 and (channels or 0) > 8:
+            yield Symptom(
+                "swapped-image-axes",
+                f"Layer {layer.index} ({layer.name}) takes pictures of shape {tuple(shape[1:])}: the channels come "
+                "first.",
+                value=float(channels or 0),
+                threshold=8.0,
+                layer=subject.reference_to(layer),
+                strength=0.8,
+            )

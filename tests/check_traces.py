@@ -1,0 +1,188 @@
+"""Builders for tests of checks: fits that show one thing, and the running of all checks over them."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+from dlfix.diagnose.checks import run_checks
+from dlfix.diagnose.checks.subject import Subject
+from dlfix.diagnose.diagnosis import task_of
+from dlfix.diagnose.findings import ReferenceScores, Symptom
+from dlfix.diagnose.trace import FitFacts, FitTrace, LayerFacts, RangeTest
+from traces import compiled, data, dense_layers, fit_trace, statistics, two_moons
+
+#: One row per check: its id, traces that show it, near misses that do not.
+Table = Sequence[tuple[str, Sequence[FitTrace], Sequence[FitTrace]]]
+
+
+def firing(table: Table) -> list[Any]:
+    """Test cases of all traces that must show their check."""
+    return [pytest.param(name, fit, id=f"{name}-{i}") for name, yes, _ in table for i, fit in enumerate(yes)]
+
+
+def silent(table: Table) -> list[Any]:
+    """Test cases of all near misses."""
+    return [pytest.param(name, fit, id=f"{name}-{i}") for name, _, no in table for i, fit in enumerate(no)]
+
+
+REFERENCE = ReferenceScores(0.0, 0.9, 0.95, "randomized trees", "accuracy", 100)
+GENERATOR = np.random.default_rng(0)
+X = GENERATOR.normal(size=(120, 4)).astype(np.float32)
+IDS = np.arange(120) % 3
+ONE_HOT = np.eye(3)[IDS]
+MULTI_HOT = (GENERATOR.random((120, 3)) > 0.5).astype(float)
+REAL = X @ np.array([1.0, -2.0, 0.5, 0.0])
+
+
+def run(fit: FitTrace, reference: ReferenceScores = REFERENCE) -> dict[str, list[Symptom]]:
+    found: dict[str, list[Symptom]] = {}
+    symptoms, outcomes = run_checks(Subject(fit, task_of(fit), reference))
+    assert not [outcome for outcome in outcomes if outcome.status == "failed"]
+    for symptom in symptoms:
+        found.setdefault(symptom.check, []).append(symptom)
+    return found
+
+
+def on(y: Any, last: tuple[int, str], loss: str, x: np.ndarray = X, **options: Any) -> FitTrace:
+    layers = dense_layers((16, "relu"), last, inputs=x.shape[-1])
+    return fit_trace(layers, compiled(loss, **options), x, np.asarray(y))
+
+
+def with_losses(*losses: float, **evaluation: Any) -> FitTrace:
+    fit = fit_trace(epoch_metrics={"loss": losses}, statistics=statistics(3, loss=losses, steps=range(len(losses))))
+    return replace(fit, evaluation={**fit.evaluation, **evaluation} if evaluation.get("skill", 0) is not None else {})
+
+
+def with_layer(index: int, values: dict[str, Any], activation: str = "relu", **fields: Any) -> FitTrace:
+    layers = dense_layers((16, activation), (16, activation), (1, "sigmoid"))
+    return fit_trace(layers, statistics=statistics(3, per_layer={index: values}), **fields)
+
+
+def with_evaluation(**changes: Any) -> FitTrace:
+    fit = fit_trace()
+    return replace(fit, evaluation={**fit.evaluation, **changes})
+
+
+def schedule(
+    batch: int, rows: int = 400, steps: int = 400, losses: tuple[float, ...] = (0.7, 0.5, 0.3, 0.2)
+) -> FitTrace:
+    x, y = two_moons(rows)
+    fit = fit_trace(x=x, y=y, epoch_metrics={"loss": losses})
+    ticks = (0, 1, 2, 4, 8, 16, steps - 1)
+    return replace(
+        fit,
+        fit=FitFacts(len(losses), batch, None, True),
+        statistics=statistics(3, ticks, loss=np.linspace(0.7, 0.2, steps)),
+    )
+
+
+def layered(*layers: LayerFacts, **changes: Any) -> FitTrace:
+    chain = []
+    for index, layer in enumerate(layers):
+        chain.append(
+            replace(
+                layer,
+                index=index,
+                inbound=(index - 1,) if index else (),
+                outbound=(index + 1,) if index + 1 < len(layers) else (),
+            )
+        )
+    return fit_trace(chain, statistics=statistics(len(chain)), **changes)
+
+
+def dense(units: int, activation: str = "relu", inputs: int = 16, **changes: Any) -> LayerFacts:
+    return replace(dense_layers((units, activation), inputs=inputs)[0], **changes)
+
+
+def other(class_name: str, units: int = 16, **changes: Any) -> LayerFacts:
+    return LayerFacts(0, class_name.lower(), class_name, units=units, input_shape=(None, units), **changes)
+
+
+def initial(deviation: float, index: int = 0) -> FitTrace:
+    layers = list(dense_layers((16, "relu"), (16, "relu"), (1, "sigmoid")))
+    layers[index] = replace(layers[index], initial={"kernel_std": deviation})
+    return fit_trace(layers)
+
+
+def with_kernel(class_name: str, shape: tuple[int, ...], variance: float) -> FitTrace:
+    facts = {"weights": {"kernel": shape}, "parameters": math.prod(shape), "initial": {"kernel_std": variance**0.5}}
+    return layered(other(class_name, **facts), dense(1))
+
+
+def glorot(*shape: int) -> float:
+    """The variance that Keras gives kernels of this shape by default."""
+    return 2 / (math.prod(shape[:-2]) * (shape[-2] + shape[-1]))
+
+
+def ranged(rate: float, steps: int = 400) -> FitTrace:
+    """A training at this rate, for which a range test found 0.1 to be the highest that learns."""
+    rates = np.geomspace(1e-7, 100.0, 135)
+    losses = np.where(rates < 0.1, 1 - 0.9 * rates / (rates + 0.01), 30.0)
+    fit = schedule(32, steps=steps)
+    return replace(fit, compile=compiled(learning_rate=rate), range_test=RangeTest(rates, losses))
+
+
+def unshuffled(shuffle: bool, order: Callable[[np.ndarray], np.ndarray] = np.sort, split: float = 0.0) -> FitTrace:
+    fit = on(order(IDS), (3, "softmax"), "sparse_categorical_crossentropy")
+    return replace(fit, fit=replace(fit.fit, shuffle=shuffle, validation_split=split))
+
+
+def validated(*losses: float) -> FitTrace:
+    return fit_trace(epoch_metrics={"loss": tuple(np.linspace(0.7, 0.1, len(losses))), "val_loss": losses})
+
+
+def scaled(y: np.ndarray, **options: Any) -> FitTrace:
+    return on(y, (1, "linear"), "mean_squared_error", **options)
+
+
+def beside(column: np.ndarray) -> np.ndarray:
+    """A table of measurements with one more column."""
+    return np.column_stack([X, column])
+
+
+def judged_on(x: np.ndarray) -> FitTrace:
+    """A run whose validation inputs are these."""
+    return fit_trace(data=data(X, IDS % 2, (x, IDS % 2)), x=X, y=IDS % 2)
+
+
+def maps(*steps: tuple[int, int], units: int = 32) -> FitTrace:
+    """Convolutions that shrink square maps step by step, and a classifier behind them."""
+    shrinking = [
+        LayerFacts(
+            0, "conv", "Conv2D", "relu", units, (None, before, before, 3), (None, after, after, units), parameters=9
+        )
+        for before, after in steps
+    ]
+    return layered(*shrinking, other("Flatten", units), dense(3, "softmax", inputs=units))
+
+
+def nan_in(array: np.ndarray) -> np.ndarray:
+    broken = array.astype(float).copy()
+    broken[3] = np.nan
+    return broken
+
+
+def updates(*norms: float) -> FitTrace:
+    """All layers' updates at the sampled steps; their weights have a norm of 5."""
+    return fit_trace(statistics=statistics(3, per_layer={index: {"update_norm": norms} for index in range(3)}))
+
+
+def gradients(start: float, late: float) -> FitTrace:
+    fit = fit_trace(statistics=statistics(3, range(12)))
+    norms = np.concatenate([np.full(4, start), np.full(8, late)])
+    return replace(fit, statistics=replace(fit.statistics, gradient_norm=norms))
+
+
+def output_shape(shape: tuple[int | None, ...], labels: np.ndarray, loss: str) -> FitTrace:
+    fit = on(labels, (3, "softmax"), loss)
+    return replace(fit, model=replace(fit.model, output_shapes=(shape,)))
+
+
+def frozen(**fields: int) -> FitTrace:
+    fit = fit_trace()
+    return replace(fit, model=replace(fit.model, **fields))

@@ -1,0 +1,114 @@
+"""Settings that disable single layers."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+from check_traces import GENERATOR, dense, firing, layered, other, run, silent
+from dlfix.diagnose.trace import FitTrace, LayerFacts
+from traces import dense_layers, fit_trace
+
+
+def biased(value: float, activation: str = "relu", index: int = 0, constant: float | None = None) -> FitTrace:
+    layers = list(dense_layers((16, activation), (16, activation), (1, "sigmoid")))
+    initializer = {"class_name": "Constant", "config": {"value": value if constant is None else constant}}
+    layers[index] = replace(
+        layers[index],
+        initial={**layers[index].initial, "bias_max": value},
+        config={**layers[index].config, "bias_initializer": initializer},
+    )
+    return fit_trace(layers)
+
+
+def window(name: str, side: int, around: int | None, **config: Any) -> FitTrace:
+    shape = (None, around, around, 3)
+    sizes = {"kernel_size": [side, side]} if "Conv" in name else {"pool_size": [side, side]}
+    layer = replace(other(name, config={**sizes, "padding": "same", **config}), input_shape=shape)
+    return layered(layer, dense(1, "sigmoid"))
+
+
+def tokens(table: np.ndarray, recurrent: str = "LSTM", **config: Any) -> FitTrace:
+    layers = [other("Embedding", parameters=10, config=config), other(recurrent, parameters=10), dense(1, "sigmoid")]
+    return layered(*layers, x=table, y=np.arange(len(table)) % 2)
+
+
+def typed(dtype: str, *layers: LayerFacts) -> FitTrace:
+    fit = layered(*layers, dense(1, "sigmoid"))
+    return replace(fit, data=replace(fit.data, inputs=(replace(fit.data.inputs[0], dtype=dtype),)))
+
+
+def pictures(*shape: int, **config: Any) -> FitTrace:
+    layer = replace(other("Conv2D", 8, parameters=9, config=config), input_shape=(None, *shape))
+    return layered(layer, other("Flatten"), dense(1, "sigmoid"))
+
+
+TEXT = GENERATOR.integers(1, 50, (60, 20))
+BEHIND, BEFORE = TEXT.copy(), TEXT.copy()
+BEHIND[:, 6:], BEFORE[:, :14] = 0, 0
+TABLE = [
+    (
+        "unsuitable-initial-bias",
+        [biased(10.0, constant=-10.0), biased(30.0, "sigmoid"), biased(20.0, "tanh", index=1)],
+        [
+            biased(0.0),
+            biased(0.1),
+            biased(1.0),  # small positive ones for relu are common advice
+            biased(5.0),
+            biased(22.0, index=2),  # the output at the targets' level
+        ],
+    ),
+    (
+        "oversized-kernel",
+        [window("Conv2D", 7, 4), window("MaxPooling2D", 4, 2)],
+        [
+            window("Conv2D", 3, 4),
+            window("MaxPooling2D", 2, 2),
+            window("Conv2D", 7, None),
+            window("Conv2DTranspose", 5, 4),
+            window("Conv1D", 7, 4, padding="causal"),
+        ],
+    ),
+    (
+        "padded-sequences",
+        [tokens(BEHIND), tokens(BEHIND, "GRU")],
+        [
+            tokens(TEXT),
+            tokens(BEFORE),
+            tokens(BEHIND, mask_zero=True),
+            tokens(BEHIND, "GlobalAveragePooling1D"),
+        ],
+    ),
+    (
+        "non-numeric-inputs",
+        [typed("object", dense(16)), typed("<U12", dense(16))],
+        [
+            typed("float32", dense(16)),
+            typed("uint8", dense(16)),
+            typed("bool", dense(16)),
+            typed("<U12", other("TextVectorization"), other("Embedding"), dense(16)),
+        ],
+    ),
+    (
+        "swapped-image-axes",
+        [pictures(3, 32, 32), pictures(1, 28, 28)],
+        [
+            pictures(32, 32, 3),
+            pictures(28, 28, 1),
+            pictures(3, 32, 32, data_format="channels_first"),
+            pictures(3, 64, 1),
+        ],
+    ),
+]
+
+
+@pytest.mark.parametrize(("identifier", "fit"), firing(TABLE))
+def test_fires(identifier: str, fit: FitTrace) -> None:
+    assert identifier in run(fit)
+
+
+@pytest.mark.parametrize(("identifier", "fit"), silent(TABLE))
+def test_stays_silent_on_near_misses(identifier: str, fit: FitTrace) -> None:
+    assert identifier not in run(fit)
