@@ -14,6 +14,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from ..run.records import source_digest, versions
+
 RECORD = "record.json"
 #: What a recorded run depends on; a record of other sources is stale but still readable.
 RECORDING_SOURCES = (
@@ -52,6 +54,14 @@ class Cache:
         """Every record of ``healthy`` or ``variants`` with its folder, in order of names."""
         for file in sorted((self.folder / kind).glob(f"*/{RECORD}")):
             yield file.parent, json.loads(file.read_text(encoding="utf-8"))
+
+
+def recording_stamp() -> dict[str, str]:
+    """What recorded runs depend on besides the source of the program."""
+    return {
+        "recording": source_digest(RECORDING_SOURCES),
+        "libraries": ", ".join(f"{name} {number}" for name, number in versions().items()),
+    }
 
 
 def read(folder: Path) -> dict[str, Any] | None:

@@ -44,6 +44,7 @@ EQUIVALENTS: Mapping[str, Equivalents] = {
         alternatives=("learning_rate", "epochs"), why="the effective step is rate / (1 - momentum), or rate / epsilon"
     ),
     "ocg": Equivalents(alternatives=("learning_rate", "epochs"), why="clipped gradients are small steps"),
+    "class-weight": Equivalents(alternatives=("training_data",), why="weights of rows are a matter of the data, too"),
     "hne": Equivalents(
         alternatives=("learning_rate", "batch_size"), why="larger or more steps make up for fewer epochs"
     ),
@@ -109,11 +110,17 @@ EQUIVALENTS: Mapping[str, Equivalents] = {
         why="one-hot labels under a loss for class numbers, or the reverse: one run, whichever of the two was edited",
     ),
     "label-order": Equivalents(
-        synonyms=("evaluation", "training_data"),
+        synonyms=("label_encoding", "evaluation"),
         why="labels of training and validation that disagree are a fault of either, and the text does not say of which",
     ),
-    "tcl": Equivalents(synonyms=("label_encoding",), why="wrong labels: 'labels encoded or transformed wrongly'"),
-    "tco": Equivalents(synonyms=("label_encoding",), why="wrong labels: 'labels encoded or transformed wrongly'"),
+    "tcl": Equivalents(
+        synonyms=("label_encoding", "label_order"),
+        why="wrong labels: 'labels encoded or transformed wrongly', 'labels in another order than rows' or classes",
+    ),
+    "tco": Equivalents(
+        synonyms=("label_encoding", "label_order"),
+        why="wrong labels: 'labels encoded or transformed wrongly', 'labels in another order than rows' or classes",
+    ),
     "trd": Equivalents(
         alternatives=("overfitting", "epochs", "batch_size"), why="too few rows are learned by heart, or in few steps"
     ),

@@ -21,8 +21,8 @@ from .planting import Incompatible, Planted, Planting, compatible, plant
 
 #: One variant in so many has two faults.
 DOUBLE_EVERY = 4
-#: What a program has had counts this much more when it takes twice the usual time: quick programs are drawn more often.
-_COST_POWER = 0.5
+#: What a program was drawn for counts by its time to this power: where kinds leave a choice, quick ones come oftener.
+_COST_POWER = 1.0
 
 
 @dataclass(frozen=True)

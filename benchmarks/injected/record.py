@@ -19,7 +19,6 @@ from dlfix.diagnose.trace import Trace
 from dlfix.repair.patch import FileChange, Patch, Trial
 from dlfix.repair.trials.runner import ScriptRun, TrialRequest, TrialRunner
 
-from ..run.records import source_digest, versions
 from . import cache, filtering
 from .anatomy import Program
 from .families import HEALTHY
@@ -55,11 +54,9 @@ class Recorder:
         folder: Path = HEALTHY,
     ) -> None:
         self.cache, self.programs, self.limits, self.say, self.folder = where, programs, limits, say, folder
-        self.stamp = {
-            "recording": source_digest(cache.RECORDING_SOURCES),
-            "libraries": ", ".join(f"{name} {number}" for name, number in versions().items()),
-        }
+        self.stamp = cache.recording_stamp()
         self._trials: dict[str, TrialRunner] = {}
+        self._with_labels: set[str] = set()
         self._lock = threading.Lock()
 
     def run(self, variants: Iterable[Variant], *, again: bool = False) -> None:
@@ -90,8 +87,11 @@ class Recorder:
         shutil.rmtree(folder, ignore_errors=True)
         began = time.monotonic()
         probes = [self._probe(name, source, seed, folder) for seed in PROBE_SEEDS]
-        trials = [_trial_facts(self._runner(name).submit(TrialRequest(None, seed), self.limits.seconds).result())
-                  for seed in TRIAL_SEEDS]  # fmt: skip
+        runner = self._runner(name)
+        self._with_labels.add(name)
+        trials = [
+            _trial_facts(runner.submit(TrialRequest(None, seed), self.limits.seconds).result()) for seed in TRIAL_SEEDS
+        ]
         record = {
             "stamp": {**self.stamp, "source": _digest(source)},
             "program": name,
@@ -168,7 +168,8 @@ class Recorder:
     def _trial(self, variant: Variant) -> Trial:
         runner = self._runner(variant.program)
         with self._lock:  # labels of the healthy program must be on their way before a variant is scored against them
-            if TRIAL_SEEDS[0] not in runner._baselines:
+            if variant.program not in self._with_labels:
+                self._with_labels.add(variant.program)
                 runner.submit(TrialRequest(None, TRIAL_SEEDS[0]), self.limits.seconds)
         patch = _as_patch(variant, self.programs[variant.program].script.text)
         return runner.submit(TrialRequest(patch, TRIAL_SEEDS[0]), self.limits.seconds).result()

@@ -18,14 +18,6 @@ from .report import selection_of
 DIAGNOSES = "diagnoses.json"
 
 
-def recording_stamp() -> dict[str, str]:
-    """What recorded runs depend on besides the source of the program."""
-    return {
-        "recording": source_digest(cache.RECORDING_SOURCES),
-        "libraries": ", ".join(f"{name} {number}" for name, number in versions().items()),
-    }
-
-
 def diagnosing_stamp() -> str:
     """What diagnoses depend on."""
     return source_digest(SOURCES["diagnose"])
@@ -80,7 +72,7 @@ def document(where: cache.Cache, diagnoses: Mapping[str, Any], known: Mapping[st
         "python": platform.python_version(),
         "machine": {"system": platform.system(), "cores": os.cpu_count()},
         "seed": seed,
-        "sources": {"recording": recording_stamp()["recording"], "diagnose": diagnoses["stamp"]},
+        "sources": {"recording": cache.recording_stamp()["recording"], "diagnose": diagnoses["stamp"]},
         "stale": {
             "recorded": _stale(everything),
             "diagnosed": diagnoses["stamp"] != diagnosing_stamp(),
@@ -94,7 +86,7 @@ def document(where: cache.Cache, diagnoses: Mapping[str, Any], known: Mapping[st
 
 
 def _stale(records: Sequence[Mapping[str, Any]]) -> int:
-    now = recording_stamp().items()
+    now = cache.recording_stamp().items()
     return sum(not now <= record["stamp"].items() for record in records)
 
 

@@ -14,8 +14,8 @@ from benchmarks.injected.operators.registry import operators, plantings
 from benchmarks.injected.planting import Incompatible, Planting, Replacement, compatible, plant
 from benchmarks.injected.script import Interval
 
-#: Words that the vocabulary of diagnoses lacks.
-MORE_KINDS = {"regularization"}
+#: Words that the vocabulary of diagnoses may still lack.
+MORE_KINDS = {"regularization", "class_weights", "label_order"}
 
 LISTED = """import keras
 from keras import layers
@@ -80,6 +80,7 @@ def called(source: str, place: object) -> str:
         (LISTED, "lch-form", '"sparse_categorical_crossentropy"', '"categorical_crossentropy"'),
         (LISTED, "hne:1", "epochs=40", "epochs=1"),
         (LISTED, "hbs:1024", "batch_size=8", "batch_size=1024"),
+        (LISTED, "class-weight:200", "y[80:]))", "y[80:]), class_weight={0: 200.0, 1: 1.0, 2: 1.0})"),
         (ADDED, "hbs:1024", "epochs=40)", "epochs=40, batch_size=1024)"),
         (ADDED, "ach-output:sigmoid", "Dense(1)", 'Dense(1, activation="sigmoid")'),
         (LISTED, "arm-hidden", '16, activation="relu"', '16, activation="linear"'),

@@ -11,8 +11,6 @@ from ..changes import defined, wrapped
 from ..planting import Planting, Replacement
 from .registry import operator
 
-_KIND = "label_encoding"
-
 
 def _labels(program: Program) -> list[cst.BaseExpression]:
     """Labels of training and validation, where they are arrays of one output."""
@@ -26,7 +24,8 @@ def _planting(
     program: Program, operator_id: str, severity: str, changes: tuple[Replacement, ...], text: str
 ) -> Planting:
     place = (program.script.interval(program.fit),) if program.fit is not None else ()
-    return Planting(operator_id, severity, _KIND, changes, text, place, "targets")
+    kind = "label_order" if operator_id == "label-order" else "label_encoding"
+    return Planting(operator_id, severity, kind, changes, text, place, "targets")
 
 
 def _numpy(program: Program) -> tuple[Replacement, ...]:

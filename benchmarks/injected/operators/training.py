@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import libcst as cst
 
-from ..anatomy import Program
+from ..anatomy import Program, leading_number
 from ..changes import defined, with_argument, wrapped
 from ..planting import Planting
 from ..script import argument, number
@@ -41,6 +41,28 @@ def hbs(program: Program) -> Iterator[Planting]:
         change = with_argument(program.script, program.fit, "batch_size", str(size), 2)
         place = (program.script.interval(program.fit),)
         yield Planting("hbs", str(size), "batch_size", (change,), f"batches of {size} rows", place, "fit.batch_size")
+
+
+@operator
+def class_weight(program: Program) -> Iterator[Planting]:
+    """One class weighs so much that all others are given up for it."""
+    known = leading_number(program.output.call, "units") if program.output is not None else None
+    if (
+        program.fit is None
+        or program.feed is None
+        or known is None
+        or program.task not in ("binary", "sparse", "one_hot")
+    ):
+        return
+    classes = 2 if program.task == "binary" else int(known[1])
+    if program.task == "binary" and known[1] != 1:
+        return  # several labels at once, or grey values
+    for weight in (200.0, 10000.0):
+        weights = ", ".join(f"{label}: {weight if label == 0 else 1.0}" for label in range(classes))
+        change = with_argument(program.script, program.fit, "class_weight", f"{{{weights}}}")
+        place = (program.script.interval(program.fit),)
+        text = f"class 0 weighs {weight:.0f} times as much as any other"
+        yield Planting("class-weight", f"{weight:.0f}", "class_weights", (change,), text, place, "fit.class_weight")
 
 
 _SORTED = '''def by_label(values, labels):
