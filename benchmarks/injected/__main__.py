@@ -67,19 +67,20 @@ def _generate(arguments: argparse.Namespace) -> None:
 
 def _record(arguments: argparse.Namespace) -> None:
     limits = Limits(arguments.seconds, arguments.jobs)
-    Recorder(cache.Cache(arguments.cache), programs(), limits, _say).run(_drawn(arguments), again=arguments.again)
+    where, drawn = cache.Cache(arguments.cache), _drawn(arguments)
+    where.write_draw([variant.name for variant in drawn])
+    Recorder(where, programs(), limits, _say).run(drawn, again=arguments.again)
 
 
 def _baselines(arguments: argparse.Namespace) -> None:
     where, chosen = cache.Cache(arguments.cache), programs()
     folders = [
         (folder, f"{record['program']}.py", chosen[record["program"]].script.text)
-        for folder, record in where.records("healthy")
-        if record["program"] in chosen
+        for folder, record in where.healthy_records(chosen)
     ]
     folders += [
         (folder, f"{record['program']}.py", (folder / "planted.py").read_text(encoding="utf-8"))
-        for folder, record in where.records("variants")
+        for folder, record in where.variant_records()
         if record["kept"]
     ]
     deeplocalize.run_all(folders, arguments.seconds, arguments.jobs, _say)

@@ -80,16 +80,20 @@ def _layer(
 
 
 def healthy_row(
-    program: str, seed: int, answer: Mapping[str, Any], tool: Mapping[str, Any] | None, member: Membership
+    program: str,
+    run: Mapping[str, Any],
+    answer: Mapping[str, Any],
+    tool: Mapping[str, Any] | None,
+    member: Membership,
 ) -> Row:
-    """One run of a healthy program, in which any fault is a false alarm."""
+    """One run of a healthy program, in which any fault is a false alarm; silence about no training is no merit."""
     named = [{"kind": fault["kind"], "confidence": fault["confidence"], "right": False} for fault in answer["faults"]]
     return {
         "program": program,
-        "seed": seed,
+        "seed": run["seed"],
         "family": member.family,
         "side": member.side,
-        "alarm": bool(answer["faults"]),
+        "alarm": bool(answer["faults"]) if run["fits"] else None,
         "named": named,
         "baselines": {**answer["callbacks"], "deeplocalize": None if tool is None else tool["detected"]},
     }
@@ -135,8 +139,8 @@ _COUNTED = ("detected", "top1", "top3", "kind1", "kind3", "wide1", "wide3")
 
 
 def _shares(rows: Sequence[Row]) -> dict[str, Any]:
-    counted = (*_COUNTED, "all3") if any(len(row["kinds"]) > 1 for row in rows) else _COUNTED
-    return {name: asdict(share(row[name] for row in rows)) for name in counted}
+    both = share(row["all3"] for row in rows if len(row["kinds"]) > 1)
+    return {**{name: asdict(share(row[name] for row in rows)) for name in _COUNTED}, "all3": asdict(both)}
 
 
 def by_kind(rows: Sequence[Row]) -> dict[str, dict[str, Any]]:

@@ -73,8 +73,17 @@ class Recorder:
             self._all(pool, [lambda one=one: self._variant(one, again) for one in wanted])  # type: ignore[misc]
 
     def _all(self, pool: ThreadPoolExecutor, tasks: Sequence[Callable[[], None]]) -> None:
-        for future in [pool.submit(task) for task in tasks]:
-            future.result()
+        """One that fails for a reason of ours costs itself and is told; an interruption ends all."""
+        futures = [pool.submit(task) for task in tasks]
+        try:
+            for future in futures:
+                error = future.exception()
+                if error is not None:
+                    self.say(f"failed: {type(error).__name__}: {error}")
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)
+            self.executor.cancel_all()
+            raise
 
     def _valid(self, folder: Path, source: str, again: bool) -> bool:
         known = cache.read(folder)
@@ -110,9 +119,8 @@ class Recorder:
         shutil.rmtree(folder, ignore_errors=True)
         began = time.monotonic()
         healthy = cache.read(self.cache.healthy(variant.program))
-        assert healthy is not None, "healthy programs are recorded before their variants"
-        unfit = filtering.unfit(healthy)
-        if unfit:
+        unfit = filtering.unfit(healthy) if healthy is not None else "there is no run of the healthy program"
+        if unfit or healthy is None:
             self.say(f"left out {variant.key}: {unfit}")
             return
         first = self._probe(variant.program, variant.planted.source, PROBE_SEEDS[0], folder)

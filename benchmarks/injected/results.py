@@ -26,14 +26,11 @@ def diagnosing_stamp() -> str:
 def traces(where: cache.Cache, known: Mapping[str, Membership]) -> list[Path]:
     """Folders of all traces to diagnose: two of each healthy program, one of each kept variant."""
     healthy = [
-        folder / f"trace-{run['seed']}"
-        for folder, record in where.records("healthy")
-        if record["program"] in known
-        for run in record["probe"]
+        folder / f"trace-{run['seed']}" for folder, record in where.healthy_records(known) for run in record["probe"]
     ]
     kept = [
         folder / "trace-0"
-        for folder, record in where.records("variants")
+        for folder, record in where.variant_records()
         if record["kept"] and record["program"] in known
     ]
     return [*healthy, *kept]
@@ -41,8 +38,8 @@ def traces(where: cache.Cache, known: Mapping[str, Membership]) -> list[Path]:
 
 def document(where: cache.Cache, diagnoses: Mapping[str, Any], known: Mapping[str, Membership], seed: int) -> Any:
     """Everything that the page shows, JSON-able."""
-    records = [pair for pair in where.records("variants") if pair[1]["program"] in known]
-    healthy = [pair for pair in where.records("healthy") if pair[1]["program"] in known]
+    records = [pair for pair in where.variant_records() if pair[1]["program"] in known]
+    healthy = list(where.healthy_records(known))
     answers = diagnoses["answers"]
 
     def answer(folder: Path) -> dict[str, Any]:
@@ -56,7 +53,7 @@ def document(where: cache.Cache, diagnoses: Mapping[str, Any], known: Mapping[st
     quiet = [
         measures.healthy_row(
             record["program"],
-            run["seed"],
+            run,
             answer(folder / f"trace-{run['seed']}"),
             deeplocalize.answer(folder) if run["seed"] == 0 else None,
             known[record["program"]],

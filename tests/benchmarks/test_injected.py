@@ -226,6 +226,15 @@ def test_references_are_fitted_once_per_data_and_state_of_the_code(tmp_path, mon
     assert diagnosing.reference_scores is scores
 
 
+def test_only_variants_of_the_last_draw_are_counted(tmp_path):
+    where = cache.Cache(tmp_path)
+    assert list(where.variant_records()) == []
+    for name in ("a", "b", "c"):
+        cache.write(where.variant(name) / cache.RECORD, {"program": name})
+    where.write_draw(["b", "a", "missing"])
+    assert [record["program"] for _, record in where.variant_records()] == ["b", "a"]
+
+
 def test_the_page_shows_shares_by_side_and_kind():
     member = Membership("mlp", "held-out")
     record = {
@@ -250,9 +259,10 @@ def test_the_page_shows_shares_by_side_and_kind():
         measures.variant_row(record, answer | {"faults": []}, None, member),
     ]
     quiet = [
-        measures.healthy_row("q", 0, answer, tool, member),
-        measures.healthy_row("q", 1, answer | {"faults": []}, None, member),
+        measures.healthy_row("q", {"seed": 0, "fits": 1}, answer, tool, member),
+        measures.healthy_row("q", {"seed": 1, "fits": 1}, answer | {"faults": []}, None, member),
     ]
+    quiet.append(measures.healthy_row("r", {"seed": 0, "fits": 0}, answer | {"faults": []}, None, member))
     found = measures.summary(rows, quiet)
     assert found["held-out"]["dlfix"]["all"]["top1"] == {"hits": 1, "number": 2}
     assert found["held-out"]["false_alarms"] == {"hits": 1, "number": 2}
@@ -295,8 +305,9 @@ def test_a_planted_fault_is_recorded_kept_and_diagnosed(tmp_path):
         if one.key.startswith(key)
     ]
     where, said = cache.Cache(tmp_path / "cache"), []
+    where.write_draw([one.name for one in variants])
     Recorder(where, chosen, Limits(seconds=120.0, jobs=2), said.append).run(variants)
-    records = {record["key"].split(":")[0]: (folder, record) for folder, record in where.records("variants")}
+    records = {record["key"].split(":")[0]: (folder, record) for folder, record in where.variant_records()}
     assert records["wci-all"][1]["kept"], records["wci-all"][1]
     assert records["missing-inputs"][1]["kept"], records["missing-inputs"][1]
     assert not records["units"][1]["kept"], "two units are enough for these data"

@@ -134,4 +134,5 @@ def frozen(program: Program) -> Iterator[Planting]:
             changes = tuple(with_argument(script, layer.call, "trainable", "False") for layer in chosen)
             places = tuple(place for layer in chosen for place in layer.places)
             text = f"{len(chosen)} layers with trainable=False"
-            yield Planting("frozen", name, "frozen_weights", changes, text, places, at_layer=True)
+            # Where no layer may learn, there is no layer to name.
+            yield Planting("frozen", name, "frozen_weights", changes, text, places, at_layer=name == "output")
