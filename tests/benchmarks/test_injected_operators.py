@@ -14,7 +14,6 @@ from benchmarks.injected.operators.registry import operators, plantings
 from benchmarks.injected.planting import Incompatible, Planting, Replacement, compatible, plant
 from benchmarks.injected.script import Interval
 
-
 LISTED = """import keras
 from keras import layers
 

@@ -34,15 +34,19 @@ def operators() -> dict[str, Operator]:
 
 
 def plantings(program: Program) -> list[Planting]:
-    """Everything that could be planted into a program, ordered by operator; what would not parse is left out."""
+    """Everything that could be planted into a program, ordered by operator.
+
+    What would not parse, or is what stands there already, is left out.
+    """
     found = []
     for name, offered in operators().items():
         for planting in offered(program):
             if planting.operator != name:
                 raise ValueError(f"operator {name!r} made a planting of {planting.operator!r}")
             try:
-                plant(program.script.text, [planting])
+                planted = plant(program.script.text, [planting])
             except Incompatible:
                 continue
-            found.append(planting)
+            if planted.source != program.script.text:
+                found.append(planting)
     return found
