@@ -25,5 +25,5 @@ outputs = layers.Dense(3, activation="softmax")(layers.Dense(32, activation="rel
 
 model = keras.Model(inputs, outputs, name="hand")
 model.compile(optimizer=keras.optimizers.Adam(learning_rate=0.003), loss="sparse_categorical_crossentropy", metrics=["accuracy"])
-model.fit(hands[:4000], kind[:4000], batch_size=64, epochs=9, validation_data=(hands[4000:], kind[4000:]), verbose=2)
+model.fit(hands[:4000], kind[:4000], batch_size=64, epochs=14, validation_data=(hands[4000:], kind[4000:]), verbose=2)
 print("accuracy", model.evaluate(hands[4000:], kind[4000:], verbose=0)[1])
