@@ -16,10 +16,10 @@ inputs = keras.Input((HAND,), dtype="int32")
 cards = layers.Embedding(CARDS, 24)(inputs)
 seen = layers.MultiHeadAttention(num_heads=2, key_dim=12)(cards, cards)
 cards = layers.LayerNormalization()(cards + seen)
-cards = layers.Dense(48, activation="relu")(cards)
+cards = layers.Dense(64, activation="relu")(cards)
 weights = layers.Softmax(axis=1)(layers.Dense(1)(cards))
 summary = layers.Concatenate()([
-    layers.Flatten()(layers.Dot(axes=1)([weights, cards])), layers.GlobalAveragePooling1D()(cards)
+    layers.Flatten()(layers.Dot(axes=1)([weights, cards])), layers.Rescaling(HAND)(layers.GlobalAveragePooling1D()(cards)),  # a sum: it counts
 ])
 outputs = layers.Dense(3, activation="softmax")(layers.Dense(32, activation="relu")(summary))
 
