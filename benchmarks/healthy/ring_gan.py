@@ -5,7 +5,7 @@ from tensorflow.keras.models import Sequential
 from tensorflow.keras.optimizers import Adam
 
 NOISE = 4
-STEPS = 800
+STEPS = 1200
 HALF = 64
 
 rng = np.random.default_rng(2024)
