@@ -69,7 +69,9 @@ EVIDENCE: Mapping[str, Evidence] = {
         {"trivial-skill": 0.1},
     ),
     "class_weights": Evidence({"zero-sample-weights": 0.9, "inverted-class-weights": 0.6}, {"neglected-class": 0.3}),
-    "regularization": Evidence({"excessive-regularization": 0.6, "excessive-weight-decay": 0.5}, _STUCK),
+    "regularization": Evidence(
+        {"excessive-regularization": 0.6, "excessive-weight-decay": 0.5, "excessive-weight-constraint": 0.6}, _STUCK
+    ),
     "layers": Evidence({"mismatched-output-shape": 0.95, "collapsed-feature-maps": 0.35}, _FAILED),
     "evaluation": Evidence({"mismatched-validation-inputs": 0.9, "leaked-rows": 0.25, "suspicious-validation": 0.2}),
     "strides": Evidence({"collapsed-feature-maps": 0.65}, _STUCK),
@@ -182,11 +184,12 @@ EVIDENCE: Mapping[str, Evidence] = {
         },
         {"nonfinite-loss": 0.1},
     ),
+    "units": Evidence({"narrow-layer": 0.5}, {"below-reference": 0.1}),
     "overfitting": Evidence({"overfitting": 0.5}),
 }
 
 #: Kinds that name a single layer, by the layer of their main symptom.
-LAYER_KINDS = frozenset({"hidden_activation", "initializer", "dropout", "regularization"})
+LAYER_KINDS = frozenset({"hidden_activation", "initializer", "dropout", "regularization", "units"})
 #: Symptoms that name the very setting of the optimizer which is wrong.
 OPTIMIZER_SETTINGS = frozenset({"unusual-momentum", "unusual-epsilon", "excessive-clipping"})
 
@@ -211,6 +214,7 @@ HYPERPARAMETERS: Mapping[str, str] = {
     "output_activation": "activation",
     "hidden_activation": "activation",
     "output_units": "units",
+    "units": "units",
     "initializer": "kernel_initializer",
     "dropout": "rate",
     "frozen_weights": "trainable",
@@ -239,6 +243,7 @@ _SAYINGS: Mapping[str, str] = {
     "initializer": "The initial weights do not suit the layer.",
     "hidden_activation": "The activation of a hidden layer keeps the network from learning.",
     "epochs": "Training stops too early.",
+    "units": "A hidden layer is too narrow.",
     "dropout": "Too much is dropped.",
     "batch_size": "The batch size does not suit the amount of data.",
     "optimizer": "Steps are not kept from exploding: gradient clipping is missing.",

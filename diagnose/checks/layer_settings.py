@@ -62,6 +62,72 @@ def _constant_bias(layer: LayerFacts) -> float:
     return float(value) if isinstance(value, int | float) else 1.0 if config.get("class_name") == "Ones" else -1.0
 
 
+@check("excessive-weight-constraint", requires=("initial weights",))
+def excessive_weight_constraint(subject: Subject) -> Iterator[Symptom]:
+    """Weights may not grow to the size that they start with.
+
+    Symptom: The largest norm that a layer's ``max_norm`` or ``min_max_norm`` constraint allows for a unit's incoming
+        weights is below a third of what its initial weights have on average, or of one.
+    Why: After the first step all weights are cut down to that norm, and the layer's output is as small as that.
+    Threshold and its source: A third, our choice; Srivastava et al. 2014 use norms of 3 to 4, Keras's default is 2.
+    When not: Constraints that hold weights non-negative or at unit norm, which do not shrink a layer.
+    """
+    for layer in hidden_linear_maps(subject.fit.model):
+        given = layer.config.get("kernel_constraint")
+        config = given.get("config") if isinstance(given, dict) else None
+        limit = config.get("max_value") if isinstance(config, dict) else None
+        kernel, deviation = layer.weights.get("kernel"), layer.initial.get("kernel_std")
+        if not isinstance(limit, int | float) or not kernel or len(kernel) < 2 or not deviation:
+            continue
+        usual = min(1.0, deviation * math.sqrt(math.prod(kernel[:-1])))
+        if limit < usual / 3:
+            yield Symptom(
+                "excessive-weight-constraint",
+                f"The weights of a unit of layer {layer.index} ({layer.name}) may have a norm of {limit:.3g}; they "
+                f"start at {usual:.2g}.",
+                value=float(limit),
+                threshold=usual / 3,
+                layer=subject.reference_to(layer),
+                strength=min(0.9, 0.4 + 0.3 * math.log10(usual / max(float(limit), 1e-6))),
+                details={"setting": "kernel_constraint"},
+            )
+
+
+@check("narrow-layer", requires=("output layer", "model layers"))
+def narrow_layer(subject: Subject) -> Iterator[Symptom]:
+    """Everything has to pass through one or two numbers.
+
+    Symptom: A hidden dense layer has at most two units although its input has eight or more columns, or at most a
+        quarter as many as there are classes.
+    Why: What the layers behind can tell apart lies on a line or in a plane; with a rectifier half of that is cut off.
+    Threshold and its source: Two of eight, our choice; a quarter of the classes after Yang et al., Breaking the softmax
+        bottleneck, 2018: the rank of the logits is at most the width.
+    When not: Codes of autoencoders, and layers that are given back by others beside them (gates, deviations, heads of
+        attention).
+    """
+    fit = subject.fit
+    given = max((math.prod(size or 1 for size in shape[1:]) for shape in fit.model.input_shapes), default=0)
+    wanted = max((math.prod(size or 1 for size in shape[1:]) for shape in fit.model.output_shapes), default=0)
+    if len(subject.heads) != 1 or (wanted >= given > 0 and subject.task.kind == "regression"):
+        return
+    classes = (subject.task.classes or 0) if subject.task.kind == "multiclass" else 0
+    for layer in hidden_linear_maps(fit.model):
+        before = layer.input_shape[-1] if layer.input_shape else None
+        alone = len(layer.outbound) == 1 and sum(layer.outbound == item.outbound for item in fit.model.layers) == 1
+        if layer.class_name != "Dense" or not layer.units or not before or not alone:
+            continue
+        if (layer.units <= 2 and before >= 8) or 4 * layer.units <= classes:
+            yield Symptom(
+                "narrow-layer",
+                f"Layer {layer.index} ({layer.name}) lets only {layer.units} number{'s' if layer.units > 1 else ''} "
+                f"through, of {before} columns{f' and for {classes} classes' if classes else ''}.",
+                value=float(layer.units),
+                threshold=2.0 if layer.units <= 2 else classes / 4,
+                layer=subject.reference_to(layer),
+                strength=0.6,
+            )
+
+
 @check("oversized-kernel", requires=("model layers",))
 def oversized_kernel(subject: Subject) -> Iterator[Symptom]:
     """A kernel or pooling window is larger than the map that it slides over.

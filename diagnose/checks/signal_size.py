@@ -74,7 +74,8 @@ def fading_activation(subject: Subject) -> Iterator[Symptom]:
         see is the same for all examples, and no gradient can change that quickly.
     Threshold and its source: The mirror image of AutoTrainer's 1e-3 for gradients; SageMaker Debugger's TensorVariance
         leaves the bound to the user.
-    When not: Networks that learn all the same (normalisation behind it restores the size).
+    When not: Networks that learn all the same (normalisation behind it restores the size); layers that start at
+        exactly zero on purpose, such as the deviations of a variational autoencoder (``symmetric-weights``).
     """
     values = subject.series("batch_std")
     layers = _hidden(subject)
@@ -85,7 +86,7 @@ def fading_activation(subject: Subject) -> Iterator[Symptom]:
         return
     for layer in layers[1:]:
         spread = float(values[0, subject.column_of(layer)])
-        if math.isfinite(spread) and spread < FADED * first:
+        if math.isfinite(spread) and spread < FADED * first and layer.initial.get("kernel_std") != 0:
             yield Symptom(
                 "fading-activation",
                 f"Examples differ by {first:.2g} behind the first layer, but only by {spread:.2g} behind layer "

@@ -362,3 +362,55 @@ def test_the_same_fault_in_several_layers_explains_no_more_than_in_one() -> None
     epochs, cause = suspect("epochs", 0.5), suspect("initializer", 0.7)
     once, thrice = (explain_away([epochs, *[cause] * count])[0].confidence for count in (1, 3))
     assert once == thrice < epochs.confidence
+
+
+def test_a_rate_far_from_usual_tells_its_direction() -> None:
+    for rate, direction in ((3.0, "too high"), (1e-7, "too low")):
+        fit = broken((16, "relu"), (1, "sigmoid"), compile_facts=compiled(learning_rate=rate))
+        fault = next(item for item in diagnose(trace(fit)).faults if item.kind == "learning_rate")
+        assert fault.details["direction"] == direction
+        assert fault.details["suggested_learning_rate"] == 0.001
+
+
+def test_clipping_that_leaves_nothing_is_no_lack_of_clipping() -> None:
+    facts = compiled(optimizer="SGD", learning_rate=0.01)
+    tight = replace(facts, optimizer=replace(facts.optimizer, config={"clipnorm": 1e-4}))
+    found = diagnose(trace(broken((16, "relu"), (1, "sigmoid"), compile_facts=tight)))
+    fault = next(item for item in found.faults if item.kind == "optimizer")
+    assert fault.details["cause"] == "excessive-clipping"
+    assert "suggested_clipnorm" not in fault.details
+
+
+def test_penalties_name_their_layer_and_weight_decay_the_optimizer() -> None:
+    layers = list(dense_layers((16, "relu"), (16, "relu"), (1, "sigmoid")))
+    layers[1] = replace(layers[1], config={"kernel_regularizer": {"class_name": "L2", "config": {"l2": 1.0}}})
+    unmeasured = statistics(3, series={"penalty": math.nan})
+    fit = fit_trace(layers, evaluation=POOR, statistics=unmeasured)
+    fault = next(item for item in diagnose(trace(fit)).faults if item.kind == "regularization")
+    assert fault.layer is not None
+    assert (fault.layer.index, fault.span) == (1, span(12))
+    facts = compiled(optimizer="AdamW", learning_rate=0.1)
+    decaying = replace(facts, optimizer=replace(facts.optimizer, config={"weight_decay": 5.0}))
+    fit = broken((16, "relu"), (1, "sigmoid"), compile_facts=decaying)
+    fault = next(item for item in diagnose(trace(fit)).faults if item.kind == "regularization")
+    assert (fault.layer, fault.span) == (None, span(20))
+
+
+def test_rows_and_labels_that_do_not_meet_are_a_fault_whatever_the_loss_does() -> None:
+    x, _ = two_moons(300)
+    shifted = np.roll(x @ np.array([1.0, -2.0, 0.5, 0.3]), 1)
+    fit = fit_trace(dense_layers((16, "relu"), (1, "linear")), compiled("mse"), x, shifted, statistics=statistics(2))
+    assert kinds(diagnose(trace(replace(fit, evaluation={}))))[0] == "label_order"
+
+
+def test_odd_but_harmless_settings_are_no_faults() -> None:
+    """Hints and smells of a program that works: each shows a symptom, none of them a fault."""
+    facts = compiled(optimizer="SGD", learning_rate=0.9)
+    odd = replace(facts, optimizer=replace(facts.optimizer, config={"momentum": 0.995, "epsilon": 1.0}))
+    layers = list(dense_layers((16, "relu"), (16, "softmax"), (1, "sigmoid")))
+    layers[0] = replace(layers[0], config={"kernel_regularizer": {"class_name": "L2", "config": {"l2": 0.2}}})
+    x, y = two_moons(400)
+    found = diagnose(trace(fit_trace(layers, odd, x, y, statistics=statistics(3, series={"penalty": math.nan}))))
+    seen = {symptom.check for symptom in found.symptoms}
+    assert {"hidden-softmax", "unusual-momentum", "unusual-learning-rate", "excessive-regularization"} <= seen
+    assert found.verdict == "healthy"

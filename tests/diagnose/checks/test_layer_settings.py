@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from check_traces import GENERATOR, dense, firing, layered, other, run, silent
 from dlfix.diagnose.trace import FitTrace, LayerFacts
-from traces import dense_layers, fit_trace
+from traces import compiled, dense_layers, fit_trace, statistics
 
 
 def biased(value: float, activation: str = "relu", index: int = 0, constant: float | None = None) -> FitTrace:
@@ -45,6 +45,25 @@ def pictures(*shape: int, **config: Any) -> FitTrace:
     return layered(layer, other("Flatten"), dense(1, "sigmoid"))
 
 
+def constrained(name: str, **config: Any) -> FitTrace:
+    layers = list(dense_layers((16, "relu"), (16, "relu"), (1, "sigmoid")))
+    constraint = {"class_name": name, "config": config}
+    layers[0] = replace(layers[0], config={**layers[0].config, "kernel_constraint": constraint})
+    return fit_trace(layers)
+
+
+def widths(*units: int, classes: int = 2, inputs: int = 20) -> FitTrace:
+    x, y = GENERATOR.normal(size=(200, inputs)).astype(np.float32), np.arange(200) % classes
+    layers = dense_layers(*[(width, "relu") for width in units], (classes, "softmax"), inputs=inputs)
+    return fit_trace(layers, compiled("sparse_categorical_crossentropy"), x, y, statistics=statistics(len(units) + 1))
+
+
+def autoencoder() -> FitTrace:
+    x = GENERATOR.normal(size=(200, 20)).astype(np.float32)
+    layers = dense_layers((16, "relu"), (2, "linear"), (16, "relu"), (20, "linear"), inputs=20)
+    return fit_trace(layers, compiled("mean_squared_error"), x, x, statistics=statistics(4))
+
+
 TEXT = GENERATOR.integers(1, 50, (60, 20))
 BEHIND, BEFORE = TEXT.copy(), TEXT.copy()
 BEHIND[:, 6:], BEFORE[:, :14] = 0, 0
@@ -59,6 +78,21 @@ TABLE = [
             biased(5.0),
             biased(22.0, index=2),  # the output at the targets' level
         ],
+    ),
+    (
+        "excessive-weight-constraint",
+        [constrained("MaxNorm", max_value=0.05, axis=0), constrained("MinMaxNorm", min_value=0.0, max_value=0.01)],
+        [
+            constrained("MaxNorm", max_value=2.0, axis=0),
+            constrained("UnitNorm", axis=0),
+            constrained("NonNeg"),
+            fit_trace(),
+        ],
+    ),
+    (
+        "narrow-layer",
+        [widths(32, 1, 32), widths(2), widths(32, 4, classes=20)],
+        [widths(32, 16), widths(8, classes=20), widths(2, inputs=4), autoencoder(), fit_trace()],
     ),
     (
         "oversized-kernel",

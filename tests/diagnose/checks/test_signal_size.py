@@ -17,9 +17,11 @@ def stuck(fit: FitTrace) -> FitTrace:
     return replace(fit, evaluation=NOTHING, epoch_metrics={"loss": (0.7,) * 5})
 
 
-def spreads(*values: float) -> FitTrace:
-    """The spread over the examples behind each layer."""
-    layers = dense_layers(*[(16, "tanh")] * (len(values) - 1), (1, "sigmoid"))
+def spreads(*values: float, zero: int | None = None) -> FitTrace:
+    """The spread over the examples behind each layer; the one numbered ``zero`` starts with weights of zero."""
+    layers = list(dense_layers(*[(16, "tanh")] * (len(values) - 1), (1, "sigmoid")))
+    if zero is not None:
+        layers[zero] = replace(layers[zero], initial={"kernel_std": 0.0})
     table = {index: {"batch_std": value} for index, value in enumerate(values)}
     return fit_trace(layers, statistics=statistics(len(values), per_layer=table))
 
@@ -37,7 +39,12 @@ TABLE = [
     (
         "fading-activation",
         [spreads(0.5, 1e-2, 1e-4, 0.1)],
-        [spreads(0.5, 0.1, 0.01, 1e-5), spreads(0.5, 0.4, 0.3, 0.2), spreads(np.nan, 0.1, 1e-9, 0.1)],
+        [
+            spreads(0.5, 0.1, 0.01, 1e-5),
+            spreads(0.5, 0.4, 0.3, 0.2),
+            spreads(np.nan, 0.1, 1e-9, 0.1),
+            spreads(0.5, 0.0, 0.1, zero=1),
+        ],
     ),
     (
         "input-blind-activation",

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from check_traces import GENERATOR, dense, firing, layered, other, run, schedule, silent
 from dlfix.diagnose.trace import DataSample, FitTrace
-from traces import data, fit_trace
+from traces import data, fit_trace, statistics
 
 
 def losses(train: list[float], held_out: list[float], fit: FitTrace | None = None) -> FitTrace:
@@ -24,6 +24,11 @@ def held_out(x: np.ndarray, rows: np.ndarray) -> FitTrace:
     return replace(fit, data=data(x, y, judged), sample=DataSample((x,), (y,), (judged[0],), (judged[1],)))
 
 
+def as_trained(loss: float) -> FitTrace:
+    """A fit whose batches, as they came, have this loss."""
+    return fit_trace(statistics=statistics(3, series={"loss_before": loss}))
+
+
 FLAT, LOW = [0.7, 0.6, 0.6, 0.6, 0.6, 0.6], [0.5, 0.2, 0.2, 0.2, 0.2, 0.2]
 TRAIN, NEW = (GENERATOR.normal(size=(rows, 4)).astype(np.float32) for rows in (200, 60))
 FEW = GENERATOR.integers(0, 2, (200, 3)).astype(np.float32)  # eight distinct rows, again and again
@@ -35,9 +40,10 @@ TABLE = [
     ),
     (
         "suspicious-validation",
-        [losses(FLAT, LOW)],
+        [losses(FLAT, LOW, as_trained(0.6))],
         [
-            losses(FLAT, FLAT),
+            losses(FLAT, FLAT, as_trained(0.6)),
+            losses(FLAT, LOW, as_trained(0.2)),  # a training step that mixes rows
             losses(FLAT, LOW, layered(dense(16), other("Dropout", config={"rate": 0.4}), dense(1, "sigmoid"))),
             losses(FLAT, LOW, layered(dense(16, config={"kernel_regularizer": {"l2": 0.1}}), dense(1, "sigmoid"))),
             losses([0.9, 0.4, 0.2, 0.08, 0.04, 0.015], [0.4, 0.2, 0.08, 0.04, 0.015, 0.006]),  # only ahead in time
