@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from ..nested import leaves, map_leaves
-from .run import Batch, run_step
+from .run import Batch, StepOptions, run_step
 from .state import State
 from .step import Step
 
@@ -57,9 +57,9 @@ def replay(
     _check_model(model, loss)
     batch = _batch(model, x, y, sample_weight, class_weight)
     function = None if loss is None else _compiled_loss(model, loss)
-    step = run_step(model, batch, state, function)
+    step = run_step(model, batch, state, StepOptions(function))
     if step.culprit is not None:  # a second pass, to say which operation of TensorFlow it was
-        step = run_step(model, batch, state, function, detail=True)
+        step = run_step(model, batch, state, StepOptions(function, detail=True))
     if verbose:
         print(step)
     return step
@@ -76,7 +76,7 @@ def _check_model(model: Any, loss: Any) -> None:
     unbuilt += [layer.name for layer in model._flatten_layers(include_self=False) if not layer.built]
     if unbuilt:
         raise ReplayError(
-            f"Model {model.name!r} is not built ({', '.join(unbuilt[:3])}): call it once on a batch, or model.build(...)."
+            f"Model {model.name!r} is not built ({', '.join(unbuilt[:3])}): call it on a batch once, or model.build."
         )
     compiled = getattr(model, "_compile_loss", None)
     own_loss = type(model).compute_loss is not keras.Model.compute_loss

@@ -2,8 +2,8 @@
 
 While the model runs, every call of a layer (or of a functional operation such as ``keras.ops.add``) is taken out
 of the one long chain of derivatives and gets a ``GradientTape`` of its own. What lies between two such calls, plain
-TensorFlow or ``keras.ops`` code in a ``call`` of the user's, is recorded by one tape that pauses while a layer runs; its
-pieces become operations of kind ``glue``. So the chain is complete, whatever kind of model it is.
+TensorFlow or ``keras.ops`` code in a ``call`` of the user's, is recorded by one tape that pauses while a layer runs;
+its pieces become operations of kind ``glue``. So the chain is complete, whatever kind of model it is.
 """
 
 from __future__ import annotations
@@ -299,7 +299,7 @@ def _is_differentiable(tensor: Any) -> bool:
 
 
 def _fresh(tensor: Any, inputs: list[Any]) -> Any:
-    """A layer that returns its input (dropout with rate 0) gets a tensor of its own, so that the two can be told apart."""
+    """A layer that returns its input (dropout with rate 0) gets a tensor of its own, to tell the two apart."""
     import tensorflow as tf
 
     if all(tensor is not known for known in inputs):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -25,36 +25,56 @@ class Batch:
     sample_weight: Any = None
 
 
-def run_step(
-    model: Any, batch: Batch, state: State | None = None, loss: Callable[..., Any] | None = None, detail: bool = False
-) -> Step:
+@dataclass(frozen=True)
+class StepOptions:
+    """How a step is run.
+
+    Attributes:
+        loss: Replaces the compiled loss; as ``compile`` makes it (``CompileLoss``).
+        optimizer: Replaces the compiled optimizer; it keeps what the update makes of its own variables.
+        detail: Name TensorFlow's operation that breaks within each operation. Slower.
+    """
+
+    loss: Any = None
+    optimizer: Any = None
+    detail: bool = False
+
+
+def run_step(model: Any, batch: Batch, state: State | None = None, options: StepOptions | None = None) -> Step:
     """One training step from ``state`` (the model's present one by default), operation by operation.
 
     Everything happens on the model itself, so that its layers do exactly what they do in training; afterwards all
     variables and random generators get back what they held.
-
-    Args:
-        loss: Replaces the compiled loss; as ``compile`` makes it (``CompileLoss``).
-        detail: Name TensorFlow's operation that breaks within each operation. Slower.
     """
     kept = State.of(all_variables(model))
     try:
         with untouched_randomness():
             if state is not None:
                 state.restore()
-            return _Run(model, batch, loss, detail).step()
+            return _Run(model, batch, options or StepOptions()).step()
     finally:
         kept.restore()
         model._clear_losses()
 
 
+def fresh_copy(optimizer: Any, variables: list[Any]) -> Any:
+    """An optimizer with the same settings that has made no step yet.
+
+    Raises:
+        Exception: Whatever a class of the user's raises that cannot be made from its configuration.
+    """
+    copy = type(optimizer).from_config(optimizer.get_config())
+    copy.build(variables)
+    return copy
+
+
 class _Run:
-    def __init__(self, model: Any, batch: Batch, loss: Any, detail: bool) -> None:
-        self.model, self.batch, self.detail = model, batch, detail
+    def __init__(self, model: Any, batch: Batch, options: StepOptions) -> None:
+        self.model, self.batch, self.detail = model, batch, options.detail
         self.notes: list[str] = []
-        self._loss_function = loss
-        self._optimizer = self._usable_optimizer()
-        self._recorder = Recorder(model, not getattr(model, "run_eagerly", False), detail)
+        self._loss_function = options.loss
+        self._optimizer = self._usable_optimizer() if options.optimizer is None else options.optimizer
+        self._recorder = Recorder(model, not getattr(model, "run_eagerly", False), options.detail)
 
     def step(self) -> Step:
         model, recorder = self.model, self._recorder
@@ -105,9 +125,7 @@ class _Run:
         if optimizer is None or optimizer.built:
             return optimizer
         try:
-            copy = type(optimizer).from_config(optimizer.get_config())
-            copy.build(self.model.trainable_variables)
-            return copy
+            return fresh_copy(optimizer, self.model.trainable_variables)
         except Exception as error:
             self.notes.append(f"The update was left out: {type(optimizer).__name__} cannot be copied ({error}).")
             return None
