@@ -111,6 +111,7 @@ PARTS: Mapping[str, Callable[[Subject], bool]] = {
     "reference scores": lambda subject: subject.reference.best is not None,
     "validation losses": lambda subject: bool(subject.fit.epoch_metrics.get("val_loss")),
     "initial weights": lambda subject: any(layer.initial for layer in subject.fit.model.layers),
+    "breakdown": lambda subject: subject.fit.breakdown is not None,
     "gradient norms": lambda subject: subject.fit.statistics.gradient_norm.size > 0,
     **{f"statistic {name}": _has_series(name) for name in LAYER_STATISTICS},
 }

@@ -101,6 +101,15 @@ class BreakdownWatch:
         self.checkpoints.drop()
         self.is_looking = self.breakdown is None
 
+    def finish(self, step: int) -> None:
+        """Training is over after ``step`` steps: weights can be broken while the loss still looks sound."""
+        model = self.model_reference()
+        if model is None or self._is_over or self.checkpoints.state is None:
+            return
+        with self.session.soft("the weights after training"):
+            if not is_sound(model, State.of(all_variables(model))):
+                self.noticed(step)
+
     def observed(self, step: int, batch: Any, before: Snapshot) -> None:
         """Replay a step that was observed after the one that broke, which was not found."""
         model = self.model_reference()
@@ -141,17 +150,20 @@ class BreakdownWatch:
 
     def _run_again(self, model: Any, before: int) -> Breakdown | None:
         state = self.checkpoints.state
-        assert state is not None and self._original is not None
+        assert state is not None
+        assert self._original is not None
         feed = BatchFeed(self._iterator.element_spec)
         # What an optimizer keeps of its own is younger than a state of before its first step.
         optimizer = fresh_copy(model.optimizer, model.trainable_variables) if self.checkpoints.is_first else None
         state.restore()
-        for step, batches in self.checkpoints.steps(before):
+        checkpoints = self.checkpoints
+        for step, batches in checkpoints.steps(before):
             start = State.of(all_variables(model))
             if optimizer is not None:
                 return self._replayed(model, step, batches, start, optimizer)
             try:
-                self._original(feed.short_iterator(batches))
+                whole = len(batches) == checkpoints.per_call
+                self._original(feed.iterator(batches) if whole else feed.short_iterator(batches))
             except Exception:  # a check of the user's raised, as it did in training
                 return self._replayed(model, step, batches, start)
             if not is_sound(model, State.of(all_variables(model))):

@@ -36,12 +36,16 @@ _BYTE_SECONDS = 2.5e-10
 
 @dataclass
 class _Stretch:
-    """Steps that took their batches from one iterator: the first ones kept, the rest by its position after those."""
+    """Steps that took their batches from one iterator: the first ones kept, the rest by its position after those.
+
+    ``rate`` is the learning rate at their beginning: callbacks of Keras's change it between epochs.
+    """
 
     first_step: int
     batches: list[list[Any]]
     dataset: Any = None
     position: Any = None
+    rate: Any = None
 
     def again(self, per_call: int) -> Iterator[list[Any]]:
         """The batches of one call of the training function after another."""
@@ -75,6 +79,7 @@ class Checkpoints:
     training_seconds: float = 0.0
     spent: float = 0.0
     off: str | None = None
+    _rate: Any = None
     _stretches: list[_Stretch] = field(default_factory=list)
     _iterator: Any = None
     _savable: bool = True
@@ -121,7 +126,7 @@ class Checkpoints:
         # What the optimizer makes of variables in its first step is not in a state of before it.
         self.is_first = step == 0 and not getattr(model.optimizer, "built", True)
         self.state, self.step, self._since = state, step, self.training_seconds
-        self._stretches, self._kept_bytes = [], 0
+        self._stretches, self._kept_bytes, self._rate = [], 0, rate_variable(model)
         self.spent += time.thread_time() - begin + state.bytes * _BYTE_SECONDS
         self.keep(step, batches, iterator)
         return True
@@ -138,7 +143,8 @@ class Checkpoints:
         if position is None and known and self._stretches:
             self._stretches[-1].batches += given
         else:
-            self._stretches.append(_Stretch(step, given, iterator._dataset, position))
+            rate = None if self._rate is None else self._rate.read_value()
+            self._stretches.append(_Stretch(step, given, iterator._dataset, position, rate))
         self._kept_bytes += sum(_bytes(batch) for batch in batches or ())
         if self._kept_bytes > self._memory:
             self.drop()
@@ -148,6 +154,8 @@ class Checkpoints:
         """The steps since the checkpoint with their batches, one call of the training function at a time."""
         ends = [stretch.first_step for stretch in self._stretches[1:]] + [before]
         for stretch, end in zip(self._stretches, ends, strict=True):
+            if stretch.rate is not None:
+                self._rate.assign(stretch.rate)
             steps = range(stretch.first_step, end, self.per_call)
             yield from zip(steps, stretch.again(self.per_call), strict=False)
 
@@ -162,6 +170,13 @@ class Checkpoints:
         position, seconds = saved_position(iterator)
         self._savable = position is not None and seconds < _SLOW_SAVE
         return position if self._savable else None
+
+
+def rate_variable(model: Any) -> Any:
+    """The variable that holds the learning rate; None where a schedule computes it."""
+    optimizer = getattr(model.optimizer, "inner_optimizer", None) or model.optimizer
+    rate = getattr(optimizer, "_learning_rate", None)
+    return backend_variable(rate) if hasattr(rate, "assign") else None
 
 
 def saved_position(iterator: Any) -> tuple[Any, float]:

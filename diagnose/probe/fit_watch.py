@@ -128,6 +128,7 @@ class FitWatch:
             if self.steps is not None and any(word in str(error) for word in ("NaN", "Inf")):  # check_numerics
                 self.steps.breakdowns.noticed(self.steps.step + 1)
         if self.steps is not None:
+            self.steps.breakdowns.finish(self.steps.step)
             with session.soft("the end of training"):
                 self.steps.detach()
         if self.steps is None or self.model_facts is None:

@@ -332,4 +332,3 @@ def _take(iterator: Any, count: int) -> tuple[list[Any], bool]:
     except tf.errors.OutOfRangeError:
         return [], True
     return batches, len(batches) < count
-
