@@ -47,14 +47,17 @@ class Planting:
     seconds: float
 
 
-def plantings(seed: int, per_fault: int) -> Iterator[Planting]:
-    """All plantings, one after another."""
-    generator = random.Random(seed)
-    for make in P.hosts().values():
-        yield from _in_host(make, generator, per_fault)
-    for name in PROGRAMS:
-        for _ in range(3 * per_fault):
-            yield _natural(name, generator.randrange(1, 97))
+def kinds() -> list[str]:
+    """Kinds of layers, then programs."""
+    return [*P.hosts(), *PROGRAMS]
+
+
+def plantings(kind: str, seed: int, per_fault: int) -> list[Planting]:
+    """All plantings in one kind of layer, or all runs of one program; the same for the same seed."""
+    generator = random.Random(f"{seed} {kind}")
+    if kind in PROGRAMS:
+        return [_natural(kind, generator.randrange(1, 97)) for _ in range(3 * per_fault)]
+    return list(_in_host(P.hosts()[kind], generator, per_fault))
 
 
 def _in_host(make: Callable[[], P.Host], generator: random.Random, per_fault: int) -> Iterator[Planting]:
@@ -92,7 +95,7 @@ def _natural(name: str, seed: int) -> Planting:
     begin = time.perf_counter()
     found = _train(made.model, made.x, made.y, 3, Localizer(verbose=0))
     expected = (None, made.direction, made.operations, made.cause)
-    return _judged(("program", made.name), expected, found, time.perf_counter() - begin)
+    return _judged((f"program {name}", made.name), expected, found, time.perf_counter() - begin)
 
 
 def _train(model: Any, x: Any, y: Any, epochs: int, localizer: Localizer | None) -> Breakdown | None:

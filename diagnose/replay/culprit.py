@@ -61,13 +61,14 @@ def find_culprit(step: Step) -> Culprit | None:
     if not step.operations:
         return None
     loss = step.operations[-1]
-    if any(not value.is_finite for value in loss.outputs):
+    bad_update = [update for update in step.updates if not update.after.is_finite]
+    is_skipped = step.is_loss_scaled and not bad_update and math.isfinite(step.loss)
+    if any(not value.is_finite for value in loss.outputs) and not is_skipped:
         return _forward(step, loss)
     broken_state = next((item for item in step.operations if any(not v.is_finite for v in item.state)), None)
     if broken_state is not None:
         return _of_state(step, broken_state)
-    bad_update = [update for update in step.updates if not update.after.is_finite]
-    if step.is_loss_scaled and not bad_update:
+    if is_skipped:
         return None
     backward = _backward(step)
     if backward is not None:
@@ -126,7 +127,7 @@ def _backward(step: Step) -> Culprit | None:
     for item in step.operations:
         if any(not value.is_finite for value in item.weight_gradients.values()):
             origin = _origin(step, item, consumers)
-            found.append((origin.index, _blame_gradient(origin)))
+            found.append((origin.index, _blame_gradient(step, origin)))
     return max(found, key=lambda pair: pair[0])[1] if found else None
 
 
@@ -150,11 +151,18 @@ def _origin(step: Step, operation: Operation, consumers: dict[int, list[int]]) -
     return current
 
 
-def _blame_gradient(operation: Operation) -> Culprit:
+def _blame_gradient(step: Step, operation: Operation) -> Culprit:
+    broken = next((g for g in operation.output_gradients if g is not None and not g.is_finite), None)
+    if broken is not None:  # what the branches behind it sent back is finite, and their sum is not
+        sent = [
+            gradient
+            for item in step.operations
+            for source, gradient in zip(item.sources, item.input_gradients, strict=True)
+            if source == operation.index and gradient is not None
+        ]
+        return _culprit(operation, BACKWARD, broken, "operation", tuple(sent))
     gradients = [*operation.weight_gradients.values(), *[g for g in operation.input_gradients if g is not None]]
-    value = next((g for g in gradients if not g.is_finite), None)
-    if value is None:
-        value = next(g for g in operation.output_gradients if g is not None and not g.is_finite)
+    value = next(g for g in gradients if not g.is_finite)
     received = tuple(g for g in operation.output_gradients if g is not None) if operation.kind != "loss" else ()
     return _culprit(operation, BACKWARD, value, "operation", (*received, *operation.inputs, *operation.weights))
 

@@ -121,7 +121,7 @@ class _Run:
 
     def _usable_optimizer(self) -> Any:
         """The compiled optimizer, or a copy where it has never made a step: building lasts."""
-        optimizer = self.model.optimizer
+        optimizer = getattr(self.model, "optimizer", None)
         if optimizer is None or optimizer.built:
             return optimizer
         try:
@@ -179,7 +179,7 @@ def _compute_loss(model: Any, batch: Batch, predicted: Any) -> Any:
 
 def _loss_trackers(model: Any) -> list[Any]:
     """Keras's running means of the loss of each output; there are none for a single output."""
-    return list(getattr(model._compile_loss, "metrics", ()) or ())
+    return list(getattr(getattr(model, "_compile_loss", None), "metrics", ()) or ())
 
 
 @contextmanager
@@ -193,11 +193,14 @@ def _loss_in_place(model: Any, loss: Any) -> Iterator[None]:
     if loss is None:
         yield
         return
+    was_there = "_compile_loss" in model.__dict__
     model.__dict__["_compile_loss"] = loss  # past Keras's tracking of attributes
     try:
         yield
     finally:
-        model.__dict__["_compile_loss"] = compiled
+        del model.__dict__["_compile_loss"]
+        if was_there:
+            model.__dict__["_compile_loss"] = compiled
 
 
 @contextmanager

@@ -48,8 +48,8 @@ def all_variables(model: Any) -> tuple[Any, ...]:
     found: dict[int, Any] = {}
     seed = keras_seed_state()
     held = [*model.variables, *_metric_variables(model), *([] if seed is None else [seed])]
-    if model.optimizer is not None:
-        held += model.optimizer.variables
+    optimizer = getattr(model, "optimizer", None)  # a model that was never compiled has no such attribute
+    held += [] if optimizer is None else optimizer.variables
     for variable in [*(backend_variable(v) for v in held), *_plain_variables(model)]:
         found.setdefault(id(variable), variable)
     return tuple(found.values())

@@ -101,12 +101,12 @@ def test_a_gradient_that_reaches_no_weight_is_nobodys_fault() -> None:
 def test_the_sum_of_branches_can_overflow_where_none_of_them_does() -> None:
     inputs = keras.Input((4,))
     shared = L.Dense(1, name="shared")(inputs)
-    big = [L.Rescaling(3e38, name=f"big_{i}")(shared) for i in range(2)]
-    model = keras.Model(inputs, L.Subtract()([L.Rescaling(1e-38)(big[0]), L.Rescaling(-1e-38)(big[1])]))
-    model.compile("sgd", lambda y_true, y_pred: tf.reduce_sum(y_pred) * 1e38)
+    model = keras.Model(inputs, L.Concatenate()([L.Rescaling(1.0)(shared), L.Rescaling(1.0)(shared)]))
+    model.compile("sgd", lambda y_true, y_pred: tf.reduce_sum(y_pred) * 3e38)
     model.get_layer("shared").kernel.assign(np.full((4, 1), 1e-3))
     found = culprit(model)
-    assert found.direction == "backward"
+    assert (found.direction, found.operation, found.tensor) == ("backward", "shared", "gradient of output")
+    assert [value.range.maximum for value in found.inputs] == pytest.approx([3e38, 3e38])
 
 
 def test_a_loss_that_overflows() -> None:
@@ -142,7 +142,8 @@ def test_code_between_layers_of_the_users() -> None:
 
 def test_gradients_that_overflow_under_a_loss_scale_are_no_breakdown() -> None:
     optimizer = keras.optimizers.LossScaleOptimizer(keras.optimizers.SGD(0.01), initial_scale=3e38)
-    step = replay(chain(L.Dense(1), optimizer=optimizer), *data(), verbose=0)
+    x, y = data()
+    step = replay(chain(L.Dense(1), optimizer=optimizer), x, y * 100, verbose=0)
     assert step.is_loss_scaled
     assert step.culprit is None
     assert "skips this step" in str(step)
