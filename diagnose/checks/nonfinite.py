@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 import numpy as np
 
@@ -151,4 +152,5 @@ def nonfinite_batch(subject: Subject) -> Iterator[Symptom]:
     """
     broken = subject.fit.breakdown
     if broken is not None and broken.cause == "data":
-        yield _told("nonfinite-batch", broken)
+        told = _told("nonfinite-batch", broken)
+        yield replace(told, details={**told.details, "certain": True})
