@@ -37,7 +37,9 @@ _STUCK = {"constant-prediction": 0.15, "trivial-skill": 0.1, "flat-loss": 0.1, "
 _FAILED = {"failed-training": 0.3}
 
 EVIDENCE: Mapping[str, Evidence] = {
-    "missing_values": Evidence({"nonfinite-inputs": 0.97, "nonfinite-labels": 0.97}, {"nonfinite-loss": 0.2}),
+    "missing_values": Evidence(
+        {"nonfinite-inputs": 0.97, "nonfinite-labels": 0.97, "nonfinite-batch": 0.97}, {"nonfinite-loss": 0.2}
+    ),
     "frozen_weights": Evidence({"frozen-weights": 0.95}, _STUCK),
     "output_activation": Evidence(
         {

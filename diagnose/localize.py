@@ -145,6 +145,8 @@ def _index(layer: LayerReference) -> int:
 def _plausible(kind: str, subject: Subject, symptoms: Sequence[Symptom]) -> bool:
     checks = {symptom.check for symptom in symptoms}
     main = symptoms[0]
+    if kind in ("learning_rate", "optimizer") and _broke_before_any_update(subject):
+        return False
     if kind == "hidden_activation":
         if main.check == "dying-relu" and main.details.get("is_output"):
             return False
@@ -165,6 +167,12 @@ def _plausible(kind: str, subject: Subject, symptoms: Sequence[Symptom]) -> bool
         config = subject.fit.compile.optimizer.config
         return not any(config.get(name) for name in ("clipnorm", "clipvalue", "global_clipnorm"))
     return True
+
+
+def _broke_before_any_update(subject: Subject) -> bool:
+    """Whether numbers broke on the way to the first update: no setting of the optimizer can have done that."""
+    broken = subject.fit.breakdown
+    return broken is not None and broken.exact and broken.step == 0 and broken.direction != "update"
 
 
 def _may_collapse(kind: str, subject: Subject) -> bool:

@@ -278,6 +278,67 @@ class RangeTest:
 
 
 @dataclass(frozen=True)
+class TensorRange:
+    """A tensor of a replayed step: minimum, maximum and mean of its finite entries, and how many others there are."""
+
+    name: str
+    minimum: float
+    maximum: float
+    mean: float
+    nan: int
+    infinite: int
+    size: int
+
+
+@dataclass(frozen=True)
+class TrailPoint:
+    """One operation of a replayed step: largest finite absolute value of its outputs and of d loss / d output.
+
+    NaN where there is none; ``broken`` and ``gradient_broken`` say whether any entry is not finite.
+    """
+
+    operation: str
+    layer: int | None
+    magnitude: float
+    gradient: float
+    broken: bool = False
+    gradient_broken: bool = False
+
+
+@dataclass(frozen=True)
+class Breakdown:
+    """The step at which a training broke numerically, replayed operation by operation: what broke first in it.
+
+    Attributes:
+        step: The step, counted from 0 over the whole fit.
+        direction: ``forward``, ``loss``, ``backward`` or ``update``.
+        operation: Name of the layer or operation; with ``layer`` its index among the model's layers, if it is one.
+        kind: Its class; ``loss`` for the loss, ``glue`` for code between layers.
+        tensor: ``input``, ``output``, ``weight kernel``, ``gradient of bias``, ``target``, …
+        cause: ``data`` (not finite as fed in), ``weights`` (not finite before the step) or ``operation`` (finite
+            numbers went in).
+        value: The tensor that broke. ``inputs``: what went in.
+        trail: Magnitudes of all operations of the step, in the order of execution.
+        exact: Replayed from the very state before the step; else from the first state and batch that were seen broken.
+        detail: TensorFlow's operation within, with the range of its inputs, where known.
+    """
+
+    step: int
+    epoch: int
+    direction: str
+    operation: str
+    kind: str
+    layer: int | None
+    tensor: str
+    cause: str
+    value: TensorRange
+    inputs: tuple[TensorRange, ...] = ()
+    trail: tuple[TrailPoint, ...] = ()
+    exact: bool = True
+    detail: str | None = None
+
+
+@dataclass(frozen=True)
 class FitTrace:
     """One watched ``fit`` call.
 
@@ -306,6 +367,7 @@ class FitTrace:
     exception: ExceptionFacts | None = None
     evaluation: dict[str, Any] = field(default_factory=dict)
     range_test: RangeTest | None = None
+    breakdown: Breakdown | None = None
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ Example:
     >>> print(result.suggestions[0].diff)  # doctest: +SKIP
 
 Importing this package is cheap: every name below is loaded when it is first used, and TensorFlow only with
-``Localizer``, inside the process that trains.
+``Localizer`` and ``replay``, inside the process that trains.
 """
 
 from __future__ import annotations
@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from .api import diagnose as diagnose
     from .api import suggest as suggest
     from .diagnose.probe.callback import Localizer as Localizer
+    from .diagnose.replay.api import ReplayError as ReplayError
+    from .diagnose.replay.api import replay as replay
     from .errors import DlfixError as DlfixError
     from .errors import ExitCode as ExitCode
     from .errors import UsageError as UsageError
@@ -42,6 +44,8 @@ else:
 _LAZY = {
     "suggest": ".api",
     "Localizer": ".diagnose.probe.callback",
+    "ReplayError": ".diagnose.replay.api",
+    "replay": ".diagnose.replay.api",
     "DlfixError": ".errors",
     "ExitCode": ".errors",
     "UsageError": ".errors",

@@ -12,6 +12,7 @@ from dlfix.diagnose.source import CallSite, SourceSpan
 from dlfix.diagnose.task import array_facts
 from dlfix.diagnose.trace import (
     LAYER_STATISTICS,
+    Breakdown,
     CompileFacts,
     DataFacts,
     DataSample,
@@ -23,7 +24,9 @@ from dlfix.diagnose.trace import (
     ModelFacts,
     OptimizerFacts,
     Statistics,
+    TensorRange,
     Trace,
+    TrailPoint,
 )
 
 #: What a layer of a well-behaved network looks like; override by name.
@@ -243,3 +246,25 @@ def trace(*fits: FitTrace, **changes: Any) -> Trace:
 def raised(message: str = "Shapes do not match", line: int = 21) -> ExceptionFacts:
     text = f'Traceback (most recent call last):\n  File "train.py", line {line}, in <module>\nValueError: {message}'
     return ExceptionFacts("ValueError", message, text, site(line))
+
+
+def breakdown(direction: str = "forward", cause: str = "operation", **changes: Any) -> Breakdown:
+    """A replayed step 7 in which layer 1 broke."""
+    made = Breakdown(
+        step=7,
+        epoch=1,
+        direction=direction,
+        operation="dense_1",
+        kind="Dense",
+        layer=1,
+        tensor="output",
+        cause=cause,
+        value=TensorRange("output", 0.0, 2.0, 0.5, 0, 6, 64),
+        inputs=(
+            TensorRange("input", -209.0, 209.0, 0.0, 0, 0, 64),
+            TensorRange("weight kernel", 0.0, 100.0, 3.0, 0, 0, 64),
+        ),
+        trail=(TrailPoint("dense", 0, 2.5, math.nan), TrailPoint("dense_1", 1, 2.0, math.nan, True)),
+        detail="Exp of -209 … 209",
+    )
+    return replace(made, **changes)

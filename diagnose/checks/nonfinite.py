@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 import numpy as np
 
-from ..findings import Symptom
+from ..breakdown_text import sentence_of
+from ..findings import LayerReference, Symptom
+from ..trace import Breakdown
 from .registry import check
 from .subject import Subject
 
@@ -28,15 +31,38 @@ def nonfinite_loss(subject: Subject) -> Iterator[Symptom]:
     step = int(steps[bad[0]]) if bad.size else None
     epoch = int(epochs[0]) if epochs.size else None
     where = f"from step {step}" if step is not None else f"in epoch {epoch}"
+    broken = subject.fit.breakdown
+    why = "" if broken is None else f" Step {broken.step} broke first. {sentence_of(broken)}"
     first_value = float(series[0]) if series.size and np.isfinite(series[0]) else None
     yield Symptom(
         "nonfinite-loss",
-        f"The loss is not a finite number {where} on.",
+        f"The loss is not a finite number {where} on.{why}",
         value=float(step if step is not None else epoch or 0),
         threshold=0.0,
         epoch=epoch,
         strength=1.0,
-        details={"step": step, "first_loss": first_value},
+        details={"step": step, "first_loss": first_value, **_details(broken)},
+    )
+
+
+def _details(broken: Breakdown | None) -> dict[str, object]:
+    if broken is None:
+        return {}
+    known = {"direction": broken.direction, "operation": broken.operation, "tensor": broken.tensor}
+    return {f"breakdown_{name}": value for name, value in known.items()} | {"breakdown_step": broken.step}
+
+
+def _told(check_id: str, broken: Breakdown) -> Symptom:
+    """The symptom that a replayed step speaks of."""
+    return Symptom(
+        check_id,
+        f"{sentence_of(broken)} This is what broke first, at step {broken.step}.",
+        value=(broken.value.nan + broken.value.infinite) / max(1, broken.value.size),
+        threshold=0.0,
+        layer=None if broken.layer is None else LayerReference(broken.layer, broken.operation),
+        epoch=broken.epoch,
+        strength=1.0,
+        details={"step": broken.step, "exact": broken.exact, **_details(broken)},
     )
 
 
@@ -71,9 +97,13 @@ def nonfinite_activation(subject: Subject) -> Iterator[Symptom]:
     Symptom: Some entry of a layer's output is not finite; the first such layer is named.
     Why: Everything behind it, and the loss, is lost.
     Threshold and its source: Any entry; DeepLocalize stops at NaN or infinity in a forward value.
-    When not: Never harmless.
+    When not: After a step that was replayed and broke elsewhere: what follows is a consequence, and not told.
     """
-    yield from _first_nonfinite(subject, "activation_nonfinite", "nonfinite-activation", "The outputs")
+    broken = subject.fit.breakdown
+    if broken is None:
+        yield from _first_nonfinite(subject, "activation_nonfinite", "nonfinite-activation", "The outputs")
+    elif broken.direction == "forward" and broken.cause == "operation":
+        yield _told("nonfinite-activation", broken)
 
 
 @check("nonfinite-gradient", requires=("statistic gradient_nonfinite",))
@@ -84,9 +114,13 @@ def nonfinite_gradient(subject: Subject) -> Iterator[Symptom]:
     Why: The update that follows destroys the weights.
     Threshold and its source: Any entry; DeepLocalize and AutoTrainer.
     When not: Under mixed precision with loss scaling a rare overflow is skipped by the optimizer; then weights stay
-        finite and nothing else fires.
+        finite and nothing else fires. After a step that was replayed and broke elsewhere: a consequence.
     """
-    yield from _first_nonfinite(subject, "gradient_nonfinite", "nonfinite-gradient", "The gradients")
+    broken = subject.fit.breakdown
+    if broken is None:
+        yield from _first_nonfinite(subject, "gradient_nonfinite", "nonfinite-gradient", "The gradients")
+    elif broken.direction == "backward":
+        yield _told("nonfinite-gradient", broken)
 
 
 @check("nonfinite-weight", requires=("statistic weight_nonfinite",))
@@ -98,4 +132,25 @@ def nonfinite_weight(subject: Subject) -> Iterator[Symptom]:
     Threshold and its source: Any entry; DeepLocalize and DeepFD.
     When not: Never harmless.
     """
-    yield from _first_nonfinite(subject, "weight_nonfinite", "nonfinite-weight", "The weights")
+    broken = subject.fit.breakdown
+    if broken is not None and (broken.direction == "update" or broken.cause == "weights"):
+        yield _told("nonfinite-weight", broken)
+    else:
+        yield from _first_nonfinite(subject, "weight_nonfinite", "nonfinite-weight", "The weights")
+
+
+@check("nonfinite-batch", requires=("breakdown",))
+def nonfinite_batch(subject: Subject) -> Iterator[Symptom]:
+    """A batch that was trained on holds NaN or infinity.
+
+    Symptom: The step that broke was replayed, and what was not finite in it was fed in: inputs, labels or weights of
+        samples.
+    Why: One such row in a million ends the training as surely as a thousand, and a sample of the data may miss it.
+    Threshold and its source: Any entry, provided that it reaches the loss or a weight: rows that the model masks or
+        replaces break nothing and are not told. The replay follows the numbers back to where they came from.
+    When not: Never harmless.
+    """
+    broken = subject.fit.breakdown
+    if broken is not None and broken.cause == "data":
+        told = _told("nonfinite-batch", broken)
+        yield replace(told, details={**told.details, "certain": True})

@@ -103,6 +103,8 @@ class FitWatch:
 
     def epoch_end(self, logs: dict[str, Any]) -> None:
         self.epoch_seconds.append(time.perf_counter() - self._epoch_started)
+        if self.steps is not None and not np.isfinite(_number(logs.get("loss", 0.0))):
+            self.steps.breakdowns.noticed(self.steps.step)
         for name, value in logs.items():
             series = self.metrics.setdefault(str(name), [float("nan")] * (len(self.epoch_seconds) - 1))
             series.append(_number(value))
@@ -123,7 +125,10 @@ class FitWatch:
         if isinstance(error, Exception):
             with session.soft("the exception of fit"):
                 self.exception = exception_facts(error, session.finder)
+            if self.steps is not None and any(word in str(error) for word in ("NaN", "Inf")):  # check_numerics
+                self.steps.breakdowns.noticed(self.steps.step + 1)
         if self.steps is not None:
+            self.steps.breakdowns.finish(self.steps.step)
             with session.soft("the end of training"):
                 self.steps.detach()
         if self.steps is None or self.model_facts is None:
@@ -158,6 +163,7 @@ class FitWatch:
             seconds=self.seconds if self.seconds is not None else time.perf_counter() - self.started,
             exception=self.exception,
             evaluation=self.evaluation,
+            breakdown=self.steps.breakdowns.breakdown if self.steps else None,
         )
 
 

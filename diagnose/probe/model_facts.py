@@ -31,7 +31,7 @@ def flat_layers(model: Any) -> list[tuple[str, Any]]:
             if id(layer) in seen or type(layer).__name__ == "InputLayer":
                 continue
             seen.add(id(layer))
-            if _is_group(layer):
+            if is_group(layer):
                 yield from visit(layer, f"{prefix}{layer.name}/")
             else:
                 yield f"{prefix}{layer.name}", layer
@@ -53,7 +53,7 @@ def _is_model(layer: Any) -> bool:
     return isinstance(layer, keras.Model)
 
 
-def _is_group(layer: Any) -> bool:
+def is_group(layer: Any) -> bool:
     if _is_model(layer):
         return bool(_sublayers(layer))
     if type(layer).__module__.partition(".")[0] in {"keras", "tensorflow", "keras_hub", "keras_cv", "keras_nlp"}:

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from ..trace import LAYER_STATISTICS, STEP_SERIES, Statistics
+from .breakdown import BreakdownWatch
 from .data_capture import DataCapture
 from .feed import BatchFeed
 from .graph import LayerGraph
@@ -18,6 +19,7 @@ from .model_facts import flat_layers, initial_statistics
 from .observer import NotObservable, Observation, Snapshot, StepObserver
 from .schedule import LossReader, SamplingSchedule
 from .session import ProbeSession, ProbeStop, first_line
+from .tracing import trace_forward
 
 #: Batches that are taken for the data sample from the first epoch of a dataset or generator.
 _DATA_BATCHES = 64
@@ -35,6 +37,7 @@ class StepWatch:
         traced: Layer graph as seen in the first observed forward pass.
         built: Called when more is known of the model: it is built, it was traced.
         step: Training steps done.
+        breakdowns: Finds the step at which numbers stop being finite.
     """
 
     def __init__(
@@ -68,6 +71,7 @@ class StepWatch:
         self._epochs_begun = 0
         self._validation_ended = False
         self._per_call = max(1, int(getattr(model, "steps_per_execution", 1) or 1))
+        self.breakdowns = BreakdownWatch(session, model, self._per_call)
 
     def attach(self) -> None:
         """Replace the model's training function by one that calls it."""
@@ -103,6 +107,7 @@ class StepWatch:
         self._epochs_begun += 1
         self.schedule.begin_epoch(epoch)
         self.losses.restart()
+        self.breakdowns.begin_epoch(self.step, epoch)
 
     def run(self, original: Callable[[Any], Any], iterator: Any) -> Any:
         """One call of the training function: ``steps_per_execution`` steps."""
@@ -112,7 +117,8 @@ class StepWatch:
             self.session.stopped = True
             raise ProbeStop
         observe = self._observing and self.schedule.due(self.step)
-        if self._stepping_in and (observe or self._wants_data()):
+        keep = self.breakdowns.before_step(self.step, original, iterator, self.schedule.training_seconds)
+        if self._stepping_in and (observe or keep or self._wants_data()):
             logs = self._run_fed(original, iterator, observe)
         else:
             begin = time.perf_counter()
@@ -143,6 +149,7 @@ class StepWatch:
         with self.session.soft("a batch"):
             self._collect(batches, validation=False)
             before = self._before(batches[0], iterator.element_spec) if observe else None
+        self.breakdowns.fed(self.step, batches, iterator)
         feed = self._feed
         if feed is None or feed.element_spec is not iterator.element_spec:
             feed = self._feed = BatchFeed(iterator.element_spec)
@@ -165,7 +172,7 @@ class StepWatch:
             return None
         begin = time.perf_counter()
         if self.step == 0 and not self._is_built(model):
-            _build_by_tracing(model, spec)
+            trace_forward(model, spec)
             self._prepare()
         snapshot = Snapshot.of(model)
         self.schedule.observing_seconds += time.perf_counter() - begin
@@ -198,6 +205,7 @@ class StepWatch:
         except Exception as error:
             self._observation_failed(error, model)
             return
+        self.breakdowns.observed(self.step, batch, before)
         seconds = time.perf_counter() - begin
         if first:
             self.traced = self._observer.traced
@@ -242,6 +250,7 @@ class StepWatch:
         if not np.isfinite(value) and not self._nonfinite_seen and self.losses.steps:
             self._nonfinite_seen = True
             self.schedule.force(_AFTER_NONFINITE)
+            self.breakdowns.noticed(self.step)
 
     def _wants_data(self) -> bool:
         data = self.data
@@ -327,15 +336,3 @@ def _take(iterator: Any, count: int) -> tuple[list[Any], bool]:
     except tf.errors.OutOfRangeError:
         return [], True
     return batches, len(batches) < count
-
-
-def _build_by_tracing(model: Any, spec: Any) -> None:
-    """Build a model the way its training function would, by tracing its call; nothing is computed."""
-    import keras
-    import tensorflow as tf
-
-    def forward(batch: Any) -> Any:
-        x, _, _ = keras.utils.unpack_x_y_sample_weight(batch)
-        return model(x, training=True) if getattr(model, "_call_has_training_arg", True) else model(x)
-
-    tf.function(forward, autograph=False, input_signature=[spec]).get_concrete_function()

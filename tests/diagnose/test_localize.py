@@ -13,7 +13,7 @@ from dlfix.diagnose.findings import Diagnosis, Symptom
 from dlfix.diagnose.hypotheses import EVIDENCE, Hypothesis
 from dlfix.diagnose.localize import EXPLAINS, explain_away
 from dlfix.diagnose.trace import DataSample, FitTrace
-from traces import compiled, data, dense_layers, fit_trace, raised, site, span, statistics, trace, two_moons
+from traces import breakdown, compiled, data, dense_layers, fit_trace, raised, site, span, statistics, trace, two_moons
 
 POOR = {
     "skill": 0.0,
@@ -121,6 +121,25 @@ def test_nan_behind_missing_values_is_the_datas() -> None:
     x[3, 1] = np.nan
     fit = broken((16, "relu"), (1, "sigmoid"), x=x, y=y, epoch_metrics={"loss": (math.nan, math.nan)})
     assert kinds(diagnose(trace(fit)))[0] == "missing_values"
+
+
+def test_a_batch_of_nan_that_the_sample_missed_is_the_datas() -> None:
+    told = breakdown("loss", "data", operation="loss", kind="loss", layer=None, tensor="target")
+    fit = broken((16, "relu"), (1, "sigmoid"), epoch_metrics={"loss": (0.7, math.nan)}, breakdown=told)
+    assert kinds(diagnose(trace(fit)))[0] == "missing_values"
+
+
+def test_what_broke_before_any_update_is_not_the_learning_rates() -> None:
+    first = {"epoch_metrics": {"loss": (math.nan, math.nan)}, "compile_facts": compiled("mse", learning_rate=0.5)}
+
+    def suspects(**changes: Any) -> list[str]:
+        return kinds(diagnose(trace(broken((16, "relu"), (1, "linear"), **first, **changes))))
+
+    assert "learning_rate" in suspects()
+    assert "learning_rate" in suspects(breakdown=breakdown())
+    assert "learning_rate" in suspects(breakdown=breakdown("update", step=0))
+    assert "learning_rate" in suspects(breakdown=breakdown(step=0, exact=False))
+    assert "learning_rate" not in suspects(breakdown=breakdown(step=0))
 
 
 def test_dead_units_behind_huge_targets_are_the_targets_fault() -> None:

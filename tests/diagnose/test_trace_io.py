@@ -34,6 +34,7 @@ def trace() -> Trace:
         epoch_metrics={"loss": (0.7, math.nan, -math.inf)},
         exception=traces.raised("größer\nals erlaubt"),
         state="raised",
+        breakdown=traces.breakdown(),
     )
     text = traces.fit_trace(sample=None)
     return traces.trace(traces.fit_trace(), diverged, text, notes=("a note",), exception=traces.raised())

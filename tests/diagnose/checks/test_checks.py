@@ -47,14 +47,46 @@ from check_traces import (
 from dlfix.diagnose.checks import all_checks
 from dlfix.diagnose.findings import ReferenceScores
 from dlfix.diagnose.trace import DataSample, FitTrace
-from traces import compiled, data, dense_layers, fit_trace, model, raised, statistics
+from traces import breakdown, compiled, data, dense_layers, fit_trace, model, raised, statistics
 
 TABLE = [  # one row: id of the check, traces that show it, near misses that do not
     ("failed-training", [fit_trace(state="raised", exception=raised())], [fit_trace(), fit_trace(state="stopped")]),
     ("nonfinite-loss", [with_losses(0.7, 0.6, math.nan)], [with_losses(0.7, 0.6, 0.5)]),
-    ("nonfinite-activation", [with_layer(1, {"activation_nonfinite": [0, 0, 0.1, 1, 1, 1]})], [fit_trace()]),
-    ("nonfinite-gradient", [with_layer(1, {"gradient_nonfinite": [0, 0, 0.1, 1, 1, 1]})], [fit_trace()]),
-    ("nonfinite-weight", [with_layer(1, {"weight_nonfinite": [0, 0, 0, 1, 1, 1]})], [fit_trace()]),
+    (
+        "nonfinite-activation",
+        [
+            with_layer(1, {"activation_nonfinite": [0, 0, 0.1, 1, 1, 1]}),
+            fit_trace(breakdown=breakdown()),
+        ],
+        [
+            fit_trace(),
+            # What follows a step that broke elsewhere is a consequence.
+            with_layer(1, {"activation_nonfinite": [0, 0, 0.1, 1, 1, 1]}, breakdown=breakdown("backward")),
+            with_layer(1, {"activation_nonfinite": [0, 0, 0.1, 1, 1, 1]}, breakdown=breakdown(cause="data")),
+        ],
+    ),
+    (
+        "nonfinite-gradient",
+        [
+            with_layer(1, {"gradient_nonfinite": [0, 0, 0.1, 1, 1, 1]}),
+            fit_trace(breakdown=breakdown("backward", tensor="gradient of kernel")),
+        ],
+        [fit_trace(), with_layer(1, {"gradient_nonfinite": [0, 0, 0.1, 1, 1, 1]}, breakdown=breakdown())],
+    ),
+    (
+        "nonfinite-weight",
+        [
+            with_layer(1, {"weight_nonfinite": [0, 0, 0, 1, 1, 1]}),
+            fit_trace(breakdown=breakdown("update", tensor="weight kernel")),
+            fit_trace(breakdown=breakdown("forward", "weights", tensor="weight kernel")),
+        ],
+        [fit_trace(), fit_trace(breakdown=breakdown())],
+    ),
+    (
+        "nonfinite-batch",
+        [fit_trace(breakdown=breakdown("loss", "data", tensor="target", kind="loss", layer=None))],
+        [fit_trace(), fit_trace(breakdown=breakdown())],
+    ),
     ("exploding-loss", [with_losses(0.7, 5, 90, 3000)], [with_losses(5000, 200, 3, 1), with_losses(0.7, 0.9, 2, 3)]),
     ("negative-loss", [with_losses(0.7, -3, -90)], [with_losses(0.7, 0.1, -1e-4)]),
     (
@@ -434,6 +466,20 @@ def test_the_first_broken_layer_is_named() -> None:
     symptom = run(fit_trace(statistics=statistics(3, per_layer=table)))["nonfinite-activation"][0]
     assert symptom.layer is not None
     assert (symptom.layer.index, symptom.epoch) == (1, 1)
+
+
+def test_a_replayed_step_is_told_in_words() -> None:
+    fit = replace(with_losses(0.7, 0.6, math.nan), breakdown=breakdown())
+    found = run(fit)
+    told = "Layer 1 (dense_1), forward: output is infinite in Exp of -209 … 209; "
+    told += "what goes in is finite and reaches 209 (input)."
+    symptom = found["nonfinite-activation"][0]
+    assert symptom.text == f"{told} This is what broke first, at step 7."
+    assert symptom.layer is not None
+    assert (symptom.layer.index, symptom.epoch, symptom.details["step"]) == (1, 1, 7)
+    assert found["nonfinite-loss"][0].text == (
+        f"The loss is not a finite number from step 2 on. Step 7 broke first. {told}"
+    )
 
 
 def test_custom_losses_are_not_judged_by_their_name() -> None:
