@@ -58,7 +58,7 @@ def diagnose(trace: Trace, *, suspect: bool = False, known: Diagnosis | None = N
         'healthy'
     """
     chosen = chosen_fits(trace.fits)
-    if not chosen:
+    if not chosen or not any(trained(fit) for fit in trace.fits):
         return Diagnosis("error", _UNKNOWN, (), (), _NO_REFERENCE, (), _notes(trace))
     judged: list[_Judged] = []
     offset = 0
@@ -109,6 +109,11 @@ def _judge(  # noqa: PLR0917
     return _Judged(subject, symptoms, outcomes, judgement, localize(subject, seen, judgement))
 
 
+def trained(fit: FitTrace) -> bool:
+    """Whether a training made a step; one over no rows ends well and changes nothing."""
+    return fit.updates != 0 or fit.state == "raised" or fit.statistics.loss.size > 0
+
+
 def task_of(fit: FitTrace) -> Task:
     """The task of the first target, with loss and output size to break ties."""
     if not fit.data.targets:
@@ -135,6 +140,7 @@ def chosen_fits(fits: Sequence[FitTrace]) -> list[tuple[int, FitTrace]]:
         site = fits[chain[-1]].fit.site
         places.setdefault(site.span if site else None, []).append(chain)
     chosen = [chain for found in places.values() for chain in found[-PER_PLACE:]]
+    chosen = [chain for chain in chosen if trained(fits[chain[-1]])] or chosen
     return [(chain[-1], _joined([fits[index] for index in chain])) for chain in sorted(chosen)]
 
 
@@ -155,12 +161,19 @@ def _joined(parts: Sequence[FitTrace]) -> FitTrace:
         epoch_metrics=metrics,
         epoch_seconds=tuple(value for part in parts for value in part.epoch_seconds),
         seconds=sum(part.seconds for part in parts),
+        learning_rates=tuple(value for part in parts for value in part.learning_rates),
+        updates=_sum_known([part.updates for part in parts]),
         fit=replace(last.fit, epochs=sum(part.fit.epochs for part in parts)),
         model=replace(last.model, layers=parts[0].model.layers)
         if len(parts[0].model.layers) == len(last.model.layers)
         else last.model,
         statistics=_joined_statistics([part.statistics for part in parts]),
     )
+
+
+def _sum_known(counts: Sequence[int | None]) -> int | None:
+    known = [count for count in counts if count is not None]
+    return sum(known) if len(known) == len(counts) else None
 
 
 def _joined_statistics(parts: Sequence[Statistics]) -> Statistics:

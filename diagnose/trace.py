@@ -162,7 +162,11 @@ class ArrayFacts:
 
 @dataclass(frozen=True)
 class DataFacts:
-    """Inputs and targets as they reached ``fit``. ``kind``: ``arrays``, ``tf.data``, ``generator`` or ``PyDataset``."""
+    """Inputs and targets as they reached ``fit``.
+
+    ``kind``: ``arrays``, ``tf.data``, ``generator`` or ``PyDataset``; ``batches`` where the script hands over one batch
+    after the other in a loop of its own.
+    """
 
     kind: str
     inputs: tuple[ArrayFacts, ...]
@@ -229,7 +233,7 @@ class ExceptionFacts:
 
 @dataclass(frozen=True)
 class FitTrace:
-    """One watched ``fit`` call.
+    """One training: a watched ``fit`` call, or a loop of the script's own.
 
     Attributes:
         epoch_metrics: ``{"loss": [...], "val_loss": [...], "accuracy": [...]}``, one value per finished epoch.
@@ -239,6 +243,11 @@ class FitTrace:
             ``{"skill": .., "metric": "accuracy" | "balanced_accuracy" | "label_accuracy" | "r2", "score": ..,
             "trivial": .., "split": "validation" | "holdout" | "training", "constant": bool, "prediction_min": ..,
             "prediction_max": .., "prediction_std": ..}``; empty when there is nothing to compare.
+        origin: ``fit``; ``train_on_batch`` for a loop around it; ``own loop`` for one around ``GradientTape`` and an
+            optimizer. Epochs of a loop are estimated from rows that come again or from the loops around the call.
+        updates: Training steps seen, None if they could not be counted.
+        learning_rates: Rate that each finished epoch began with; empty if unknown.
+        adversarial: Another model is trained against this one, so its labels are made up and its skill is no goal.
     """
 
     model: ModelFacts
@@ -253,6 +262,10 @@ class FitTrace:
     seconds: float
     exception: ExceptionFacts | None = None
     evaluation: dict[str, Any] = field(default_factory=dict)
+    origin: str = "fit"
+    updates: int | None = None
+    learning_rates: tuple[float, ...] = ()
+    adversarial: bool = False
 
 
 @dataclass(frozen=True)
@@ -264,7 +277,7 @@ class Trace:
         project_root: Absolute path that source spans are relative to.
         arguments: The script's own arguments.
         state: How the whole script ended: ``completed``, ``raised``, ``timed out``, ``out of memory`` or ``killed``.
-        fits: Every watched ``fit``, in order.
+        fits: Every training, in the order in which they began.
         models_built: Number of Keras models made, trained or not (for "no training seen" messages).
         notes: What the probe could not record, and why; shown to the user.
         environment: Versions and settings of the user's process.

@@ -18,7 +18,7 @@ from .diagnose.whole_files import write_atomically
 from .durations import format_duration
 from .errors import DlfixError, ExitCode, ScriptError, UsageError, did_you_mean
 from .inputs import Script, check_path, hash_files, read_script, relative_to_project
-from .keras_support import check_imports, check_installation, tensorflow_version
+from .keras_support import check_imports, check_installation, check_project_files, tensorflow_version
 from .progress import ProgressCallback, ProgressEvent
 from .result import Result
 from .runs import RunFolder, create_run, data_files, find_identical
@@ -214,6 +214,7 @@ class _Run:
             self.findings.script = relative_to_project(self.script.path, self.script.project_root)
             self.findings.project_root = str(self.script.project_root)
             check_imports(self.script.tree, self.script.path.name)
+            check_project_files(self.script.project_root, self.script.sources)
         except ScriptError as error:
             self.findings.error = error
 

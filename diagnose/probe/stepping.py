@@ -35,7 +35,10 @@ class StepWatch:
         traced: Layer graph as seen in the first observed forward pass.
         built: Called when more is known of the model: it is built, it was traced.
         step: Training steps done.
+        knows_losses: A loss that cannot be computed is worth a note: gradients come from nowhere else.
     """
+
+    knows_losses = True
 
     def __init__(
         self, session: ProbeSession, model: Any, data: DataCapture | None, steps_per_epoch: int | None
@@ -96,6 +99,11 @@ class StepWatch:
         if self._test is not None and model.test_function is self._test[1]:
             model.test_function = self._test[0]
         self._observer, self._feed, self._test = None, None, None
+
+    @property
+    def updates(self) -> int | None:
+        """Training steps seen; None where we do not stand between Keras's loop and its function."""
+        return self.step if self._wrapped is not None else None
 
     def begin_epoch(self, epoch: int) -> None:
         self.epoch = epoch
@@ -201,8 +209,8 @@ class StepWatch:
         if first:
             self.traced = self._observer.traced
             self.built()
-        if first and not self._observer.has_loss:
-            self.session.note("The model trains with a loss of its own (train_step); gradients are not recorded.")
+        if first and not self._observer.has_loss and self.knows_losses:
+            self.session.note("The model trains with a loss of its own; gradients of its layers are not recorded.")
         # Tracing happens once; only what recurs counts against the budget.
         self.schedule.taken(self.step, 0.0 if first else seconds)
         self._keep(seen.values, seen.gradient_norm)
