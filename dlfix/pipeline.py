@@ -295,7 +295,7 @@ class _Run:
         )
 
     def _search(self, executor: Executor) -> None:
-        from .proposals import plan_machine, propose, prove, untested
+        from .proposals import plan_machine, propose, prove, untested, why_no_trials
 
         findings, settings, script = self.findings, self.settings, self.script
         trace, diagnosis, knowledge = findings.trace, findings.diagnosis, self.knowledge
@@ -306,8 +306,10 @@ class _Run:
         proposals = propose(trace, diagnosis, knowledge, script, settings)
         findings.notes += proposals.notes
         findings.references = {rule.id: tuple(rule.references) for rule in knowledge.rules}
-        if not settings.validate_patches:
+        note = why_no_trials(trace, diagnosis) if settings.validate_patches else ""
+        if note or not settings.validate_patches:
             findings.suggestions = untested([*proposals.patches, *proposals.advice])
+            findings.notes += [note] if note and findings.suggestions else []
             return
         if proposals.patches:
             outcome = prove(

@@ -119,6 +119,9 @@ class FitWatch:
             series.append(_number(value))
         for series in self.metrics.values():
             series.extend([float("nan")] * (len(self.epoch_seconds) - len(series)))
+        if self.steps is not None:
+            with self.session.soft("the weights after an epoch"):
+                self.steps.end_epoch()
         self.session.changed()
 
     def test_begin(self) -> None:

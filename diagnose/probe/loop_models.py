@@ -86,22 +86,26 @@ def loop_compile_facts(optimizer: Any, losses: Sequence[Any], sites: SiteRegistr
     )
 
 
-def weight_values(model: Any, before: Sequence[np.ndarray], gradients: dict[int, np.ndarray]) -> np.ndarray:
+def weight_values(model: Any, before: Sequence[np.ndarray] | None, gradients: dict[int, np.ndarray]) -> np.ndarray:
     """Statistics of weights, updates and gradients by layer, without a forward pass.
 
     Args:
-        before: Trainable weights before the step, in the order of the model's.
+        before: Trainable weights before the step, in the order of the model's; None to measure those of now, without
+            an update.
         gradients: By ``variable_key``.
 
     Returns:
         Shape ``(len(LAYER_STATISTICS), layers)``; NaN for what only a forward pass shows.
     """
-    old = {variable_key(v): value for v, value in zip(model.trainable_variables, before, strict=False)}
+    measured = before if before is not None else [np.asarray(v) for v in model.trainable_variables]
+    old = {variable_key(v): value for v, value in zip(model.trainable_variables, measured, strict=False)}
     layers = [layer for _, layer in flat_layers(model)]
     table = np.full((len(LAYER_STATISTICS), len(layers)), np.nan, dtype=np.float32)
     for column, layer in enumerate(layers):
         keys = [variable_key(v) for v in layer.trainable_weights]
         for name, value in _of_layer(layer, [k for k in keys if k in old], old, gradients).items():
+            if before is None and name == "update_norm":
+                continue
             table[LAYER_STATISTICS.index(name), column] = value
     return table
 

@@ -14,6 +14,7 @@ from ..trace import LAYER_STATISTICS, Statistics
 from .data_capture import DataCapture
 from .feed import BatchFeed
 from .graph import LayerGraph
+from .loop_models import weight_values
 from .model_facts import flat_layers, initial_statistics
 from .observer import NotObservable, Snapshot, StepObserver
 from .schedule import LossReader, SamplingSchedule
@@ -141,7 +142,7 @@ class StepWatch:
         import tensorflow as tf
 
         if not isinstance(iterator, tf.data.Iterator):
-            self._give_up("training is distributed over several devices")
+            self._give_up("training is distributed over several devices; their weights are, after each epoch")
             return original(iterator)
         batches, ended = _take(iterator, self._per_call)
         if not batches:
@@ -231,6 +232,15 @@ class StepWatch:
         reason = str(error) if isinstance(error, NotObservable) else f"{type(error).__name__}: {first_line(error)}"
         self._observing = False
         self.session.note(f"Layers of model {model.name!r} could not be observed: {reason}")
+
+    def end_epoch(self) -> None:
+        """Where steps cannot be looked at, the weights are, between two epochs."""
+        model = self.model_reference()
+        if self._stepping_in or model is None or not self.schedule.affordable():
+            return
+        begin = time.perf_counter()
+        self._keep(weight_values(model, None, {}), float("nan"))
+        self.schedule.taken(self.step, time.perf_counter() - begin)
 
     def _give_up(self, why: str) -> None:
         self._observing = self._stepping_in = False
