@@ -26,6 +26,7 @@ def loop_hooks(session: ProbeSession, keras: Any) -> Iterator[Replacement]:
     yield from _optimizers(session, keras, own)
     yield _layer_calls(session, keras, own)
     yield _losses(session, keras, own)
+    yield _means(session, keras, own)
     yield from _tensorflow(session, own)
 
 
@@ -123,7 +124,7 @@ def _layer_calls(session: ProbeSession, keras: Any, own: OwnLoops) -> Replacemen
         own.before_call(self)
         with session.inside():
             outputs = original(self, *args, **kwargs)
-        own.after_call(self, args, kwargs, outputs)
+        own.after_call(self, args, kwargs, outputs, sys._getframe(1))
         return outputs
 
     return owner, "__call__", __call__
@@ -140,6 +141,19 @@ def _losses(session: ProbeSession, keras: Any, own: OwnLoops) -> Replacement:
         return original(self, y_true, y_pred, sample_weight=sample_weight)
 
     return owner, "__call__", __call__
+
+
+def _means(session: ProbeSession, keras: Any, own: OwnLoops) -> Replacement:
+    owner = defining_class(keras.metrics.Mean, "update_state")
+    original = owner.__dict__["update_state"]
+
+    @functools.wraps(original)
+    def update_state(self: Any, values: Any, *args: Any, **kwargs: Any) -> Any:
+        if not session.is_inside:
+            own.metric_updated(self, values)
+        return original(self, values, *args, **kwargs)
+
+    return owner, "update_state", update_state
 
 
 def _tensorflow(session: ProbeSession, own: OwnLoops) -> Iterator[Replacement]:

@@ -11,7 +11,7 @@ import contextlib
 import time
 import weakref
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from types import FrameType
 from typing import Any
 
@@ -21,6 +21,7 @@ from ..trace import CompileFacts
 from .loop_epochs import LoopFinder, LoopPlace
 from .loop_models import LayerGroup, TapeModel, loop_compile_facts, variable_key, weight_values
 from .loop_watch import LoopWatch, finish_idle, tensors_of
+from .model_facts import initial_statistics
 from .observer import Snapshot
 from .session import ProbeSession, ProbeStop
 from .tape_events import (
@@ -28,6 +29,7 @@ from .tape_events import (
     Events,
     Gradient,
     LossCall,
+    MeanReader,
     Pending,
     Source,
     argument_leaves,
@@ -37,24 +39,44 @@ from .tape_events import (
     source_of,
     sources_of,
 )
+from .tape_source import loss_in_function, written_loss
 
 #: Steps in which it is looked for models that are trained against each other.
 _FIRST_STEPS = 3
 
 
+@dataclass(frozen=True)
+class Beginning:
+    """Weights of a model before the first step of its loop."""
+
+    snapshot: Snapshot
+    initial: dict[int, dict[str, float]]
+
+    @classmethod
+    def of(cls, layer: Any) -> Beginning:
+        import tensorflow as tf
+
+        with tf.init_scope():
+            return cls(Snapshot.of(layer), initial_statistics(LayerGroup([layer])))
+
+
 class TapeLoop(LoopWatch):
     """One loop: the layers that one optimizer trains in it."""
 
-    def __init__(self, session: ProbeSession, optimizer: Any, events: Events, site: Any) -> None:
+    def __init__(
+        self, session: ProbeSession, optimizer: Any, events: Events, site: Any, beginning: Beginning | None = None
+    ) -> None:
         layers = events.layers
         self.optimizer = optimizer
         self.layers = layers
         call = events.owners[-1]
         loss = events.loss_of(call)
         self.loss_objects = [loss.loss] if loss else []
+        self.written = call.written if loss is None else None
         model = layers[0] if len(layers) == 1 and hasattr(layers[0], "layers") else LayerGroup(layers)
         super().__init__(session, model, site, "own loop")
-        self.snapshot: Snapshot | None = None
+        self.snapshot = beginning.snapshot if beginning else None
+        self.loop_steps.initial = beginning.initial if beginning else {}
         self.targets: set[int] = set()
         if len(layers) == 1 and len(call.args) == 1:
             self.loop_steps.observed = TapeModel(layers[0], dict(call.named), loss.loss if loss else None, optimizer)
@@ -63,7 +85,8 @@ class TapeLoop(LoopWatch):
         self.describe()
 
     def describe_compiled(self, model: Any) -> CompileFacts:
-        return loop_compile_facts(self.optimizer, self.loss_objects, self.session.sites)
+        facts = loop_compile_facts(self.optimizer, self.loss_objects, self.session.sites)
+        return replace(facts, losses=(self.written.facts,)) if self.written is not None else facts
 
     def look_ahead(self) -> None:
         """Keep the weights before a step that is one to look at."""
@@ -105,7 +128,7 @@ class _Traced:
     inputs: list[Source | None] = field(default_factory=list)
     iterations: int = 0
     output: int | None = None
-    graph: Any = None
+    mean: MeanReader | None = None
 
 
 @dataclass
@@ -128,6 +151,7 @@ class OwnLoops:
         self._loops: dict[tuple[Any, ...], TapeLoop] = {}
         self._functions: dict[int, _Function] = {}
         self._running: list[_Function] = []
+        self._first: dict[int, Beginning] = {}
 
     # -- events ------------------------------------------------------------------------------------------------------
 
@@ -145,13 +169,23 @@ class OwnLoops:
         """An outermost layer or model is about to be called under a tape."""
         with self.session.soft("the weights before a step"):
             self.pending.refresh()
-            if _is_eager():
-                for loop in self._loops.values():
-                    if any(layer is one for one in loop.layers):
-                        loop.look_ahead()
+            if not _is_eager():
+                return
+            known = [loop for loop in self._loops.values() if any(layer is one for one in loop.layers)]
+            for loop in known:
+                loop.look_ahead()
+            if not known and layer.built:
+                self._first[id(layer)] = Beginning.of(layer)
 
-    def after_call(self, layer: Any, args: tuple[Any, ...], named: dict[str, Any], outputs: Any) -> None:
-        self.pending.calls.append(Call(layer, args, named, outputs))
+    def after_call(
+        self, layer: Any, args: tuple[Any, ...], named: dict[str, Any], outputs: Any, frame: FrameType
+    ) -> None:
+        """An outermost layer or model was called under a tape."""
+        written = None
+        if len(args) == 1 and _is_eager() and self.session.finder.is_users(frame):
+            with self.session.soft("the labels of a step"):
+                written = written_loss(frame, args[0])
+        self.pending.calls.append(Call(layer, args, named, outputs, written))
 
     def loss_called(self, loss: Any, target: Any, prediction: Any, weight: Any) -> None:
         self.pending.losses.append(LossCall(loss, target, prediction, weight))
@@ -222,6 +256,7 @@ class OwnLoops:
                     if update.loop is not None:
                         update.loop.look_ahead()
         begin = time.perf_counter()
+        self._metrics = []
         self._running.append(known)
         try:
             result = call(function, *args, **named)
@@ -239,9 +274,13 @@ class OwnLoops:
             return  # traced by something that we do not follow
         keys = frozenset(variable_key(v) for v in variables)
         function = self._running[0]
+        if len(events.layers) == 1 and not function.updates:
+            with contextlib.suppress(Exception):  # variables that are made while tracing have no values yet
+                self._first[id(events.layers[0])] = Beginning.of(events.layers[0])
         before = function.updates.get((id(optimizer), keys))
         update = _Traced(optimizer, keys, events, self._metrics, before.loop if before else None)
         update.iterations = before.iterations if before else _iterations(optimizer)
+        update.mean = before.mean if before else None
         function.updates[id(optimizer), keys] = update
         function.fresh = True
 
@@ -259,6 +298,9 @@ class OwnLoops:
             graph = _outermost(targets[-1])
             outputs = getattr(graph, "structured_outputs", None)
             update.output = output_with(targets[-1], outputs)
+            if update.output is None and update.mean is None:
+                means = [metric for metric, values in update.metrics if output_with(targets[-1], values) is not None]
+                update.mean = MeanReader(means[0]) if means else None
 
     def _function_done(self, function: _Function, given: Any, result: Any, seconds: float, frame: FrameType) -> None:
         import tensorflow as tf
@@ -276,11 +318,15 @@ class OwnLoops:
             before, update.iterations = update.iterations, _iterations(update.optimizer)
             steps = max(update.iterations - before, 0) or 1
             batch = _fetched(update.inputs, arguments) if steps == 1 else None
+            if batch is not None and len(batch) == 1 and not update.loop.loss_objects:
+                batch = _with_written_loss(update.loop, function.reference(), given, batch)
             update.loop.begin_step(batch, places, update.optimizer)
             update.loop.made(batch, {}, seconds / len(function.updates))
             values = {}
             if update.output is not None and update.output < len(outputs):
                 values["loss"] = number(outputs[update.output])
+            elif update.mean is not None:
+                values["loss"] = update.mean.latest()
             update.loop.end_step(values, _rows(batch), steps)
         function.fresh = False
 
@@ -295,7 +341,9 @@ class OwnLoops:
         known = self._loops.get(key)
         if known is not None and known.model is not None and known.optimizer is optimizer:
             return known
-        loop = TapeLoop(self.session, optimizer, events, site)
+        beginning = next((self._first.pop(id(layer), None) for layer in events.layers), None)
+        loop = TapeLoop(self.session, optimizer, events, site, beginning if len(events.layers) == 1 else None)
+        self._first.clear()
         self._loops = {other: one for other, one in self._loops.items() if one.model is not None}
         self._loops[key] = loop
         finish_idle(one for other, one in self._loops.items() if other[2] == place and one.site == site)
@@ -339,6 +387,8 @@ def _batch(events: Events) -> tuple[Any, ...]:
     call = events.owners[-1]
     loss = events.loss_of(call)
     inputs = call.args[0] if len(call.args) == 1 else call.args
+    if loss is None and call.written is not None and len(events.layers) == 1:
+        return inputs, call.written.target, None
     return (inputs, loss.target, loss.weight) if loss else (inputs, None, None)
 
 
@@ -362,6 +412,19 @@ def _fetched(sources: Sequence[Source | None], arguments: Sequence[Any]) -> tupl
     if any(leaf is None for leaf in keras.tree.flatten(parts[0])):
         return None
     return tensors_of(tuple(parts))
+
+
+def _with_written_loss(loop: TapeLoop, function: Any, given: Any, batch: tuple[Any, ...]) -> tuple[Any, ...]:
+    """The batch with its labels, where the source of the function says which they are."""
+    if len(loop.layers) != 1:
+        return batch
+    written = loss_in_function(getattr(function, "python_function", None), *given, batch[0])
+    if written is None:
+        return batch
+    if loop.written is None:
+        loop.written = written
+        loop.describe()
+    return tensors_of((batch[0], written.target)) or batch
 
 
 def _outermost(tensor: Any) -> Any:

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from .loop_models import variable_key
+from .tape_source import WrittenLoss
 
 #: Events kept at most until the next update; a loop may differentiate for ever without one.
 _MOST = 64
@@ -23,6 +24,7 @@ class Call:
     args: tuple[Any, ...]
     named: dict[str, Any]
     outputs: Any
+    written: WrittenLoss | None = None
 
 
 @dataclass(frozen=True)
@@ -131,6 +133,25 @@ def number(target: Any) -> float:
         return float(sum(float(np.mean(np.asarray(part))) for part in _leaves(target)))
     except Exception:
         return float("nan")
+
+
+@dataclass
+class MeanReader:
+    """Tells the last value that a Keras ``Mean`` was given from how its total moved."""
+
+    metric: Any
+    total: float = 0.0
+    count: float = 0.0
+
+    def latest(self) -> float:
+        """Mean of what came since the last look; NaN if nothing did."""
+        total, count = float(np.asarray(self.metric.total)), float(np.asarray(self.metric.count))
+        if count < self.count or (count == self.count and total != self.total):  # reset, as at the start of an epoch
+            self.total = self.count = 0.0
+        new = count - self.count
+        value = (total - self.total) / new if new > 0 else float("nan")
+        self.total, self.count = total, count
+        return value
 
 
 # -- inside of a tf.function: where its tensors come from and go to ----------------------------------------------------

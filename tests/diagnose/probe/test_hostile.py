@@ -34,7 +34,8 @@ def test_strange_models(watch: Callable[..., Trace]) -> None:
             def get_config(self):
                 raise NotImplementedError("not to be saved")
         k = 2.0
-        fit(keras.Sequential([Odd(lambda t: t * k), L.Dense(1, activation=lambda t: t)]), loss=lambda a, b: (a - b) ** 2)
+        odd = keras.Sequential([Odd(lambda t: t * k), L.Dense(1, activation=lambda t: t)])
+        fit(odd, loss=lambda a, b: (a - b) ** 2)
         name = "Größe_<b>&\\"'_" + "x" * 500
         fit(keras.Sequential([L.Dense(2, name=name), L.Dense(1)], name="<script>ä</script>"))
         """,

@@ -1,7 +1,7 @@
 """Loops of the script's own: what is recorded of them, and that they train as without the probe."""
 
 import runpy
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -209,7 +209,7 @@ def test_several_loops_and_models_are_trainings_of_their_own(watch: Callable[...
 
 def test_a_loop_stops_in_time_and_a_failing_one_is_kept(watch: Callable[..., Trace]) -> None:
     endless = "m = keras.Sequential([L.Dense(1)]); m.compile('sgd', 'mse')\nwhile True: m.train_on_batch(x, y)\n"
-    trace = watch(endless, seconds=3)
+    trace = watch(endless, seconds=12)
     assert [fit.state for fit in trace.fits] == ["stopped"]
     assert trace.fits[0].fit.epochs > 1
     trace = watch(MODEL + STEP.replace("        step(a, b)", "        step(a, b)\n    raise KeyError('no more')"))
@@ -217,17 +217,79 @@ def test_a_loop_stops_in_time_and_a_failing_one_is_kept(watch: Callable[..., Tra
     assert trace.fits[0].updates == 7
 
 
+@pytest.fixture
+def policy() -> Iterator[None]:
+    import keras
+
+    yield
+    keras.mixed_precision.set_global_policy("float32")
+
+
+@pytest.mark.usefixtures("policy")
 def test_mixed_precision_in_a_loop(watch: Callable[..., Trace]) -> None:
     trace = watch(
         "keras.mixed_precision.set_global_policy('mixed_float16')\n"
-        + MODEL.replace("opt = keras.optimizers.Adam(0.01)", "opt = keras.optimizers.LossScaleOptimizer('adam')")
+        + MODEL.replace(
+            "opt = keras.optimizers.Adam(0.01)", "opt = keras.optimizers.LossScaleOptimizer(keras.optimizers.Adam())"
+        )
         + STEP.replace("tape.gradient(loss,", "tape.gradient(opt.scale_loss(loss),")
-        + "keras.mixed_precision.set_global_policy('float32')\n"
     )
     (fit,) = trace.fits
     assert fit.compile.optimizer.class_name == "Adam"
     assert fit.updates == 28
     assert fit.epoch_metrics["loss"][0] < 2
+
+
+CUSTOM = """\
+t = 2 * x[:, :1] - x[:, 1:2]
+k = (t[:, 0] > 0).astype("int32")
+def train(loss_of, units, labels, last=None):
+    m = keras.Sequential([L.Dense(12, "relu"), L.Dense(units, last)])
+    opt = keras.optimizers.Adam(0.02)
+    for epoch in range(4):
+        for i in range(0, 320, 32):
+            a, b = x[i:i + 32], labels[i:i + 32]
+            with tf.GradientTape() as tape:
+                loss = loss_of(m, a, b)
+            opt.apply_gradients(zip(tape.gradient(loss, m.trainable_variables), m.trainable_variables))
+def squares(m, a, b):
+    return tf.reduce_mean(tf.square(b - m(a)))
+def logits(m, a, b):
+    out = m(a)
+    return tf.reduce_mean(tf.nn.sparse_softmax_cross_entropy_with_logits(labels=b, logits=out))
+train(squares, 1, t)
+train(logits, 2, k)
+m = keras.Sequential([L.Dense(12, "relu"), L.Dense(1, "sigmoid")])
+opt, mean = keras.optimizers.Adam(0.02), keras.metrics.Mean()
+@tf.function
+def step(a, b):
+    with tf.GradientTape() as tape:
+        p = m(a)
+        loss = tf.reduce_mean(keras.losses.binary_crossentropy(b, p))
+    opt.apply(tape.gradient(loss, m.trainable_variables), m.trainable_variables)
+    mean(loss)
+for epoch in range(4):
+    mean.reset_state()
+    for i in range(0, 320, 32):
+        step(x[i:i + 32], y[i:i + 32])
+"""
+
+
+def test_losses_and_labels_are_read_from_the_source_where_no_loss_object_is_called(
+    watch: Callable[..., Trace],
+) -> None:
+    trace = watch(CUSTOM)
+    assert trace.state == "completed", trace.exception
+    assert [fit.updates for fit in trace.fits] == [40, 40, 40]
+    assert [(fit.compile.losses[0].name, fit.compile.losses[0].from_logits) for fit in trace.fits] == [
+        ("mean_squared_error", False),
+        ("sparse_categorical_crossentropy", True),
+        ("binary_crossentropy", False),
+    ]
+    assert [fit.evaluation["metric"] for fit in trace.fits] == ["r2", "accuracy", "accuracy"]
+    assert all(fit.evaluation["skill"] > 0.5 for fit in trace.fits)
+    assert all(len(fit.epoch_metrics["loss"]) == 4 for fit in trace.fits)
+    assert diagnose(trace).verdict == "healthy"
 
 
 def test_textbook_gradients(watch: Callable[..., Trace]) -> None:
