@@ -57,7 +57,11 @@ class Beginning:
         import tensorflow as tf
 
         with tf.init_scope():
-            return cls(Snapshot.of(layer), initial_statistics(LayerGroup([layer])))
+            snapshot = Snapshot.of(layer)
+            for variable, value in zip(layer.trainable_variables, snapshot.trainable, strict=True):
+                if tuple(variable.shape) != tuple(value.shape):
+                    raise ValueError(f"{variable.name} has no value yet")
+            return cls(snapshot, initial_statistics(LayerGroup([layer])))
 
 
 class TapeLoop(LoopWatch):

@@ -232,7 +232,9 @@ def test_mixed_precision_in_a_loop(watch: Callable[..., Trace]) -> None:
         + MODEL.replace(
             "opt = keras.optimizers.Adam(0.01)", "opt = keras.optimizers.LossScaleOptimizer(keras.optimizers.Adam())"
         )
-        + STEP.replace("tape.gradient(loss,", "tape.gradient(opt.scale_loss(loss),")
+        + STEP.replace(
+            "loss = loss_of(b, m(a, training=True))", "loss = opt.scale_loss(loss_of(b, m(a, training=True)))"
+        )
     )
     (fit,) = trace.fits
     assert fit.compile.optimizer.class_name == "Adam"
