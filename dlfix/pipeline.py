@@ -306,10 +306,9 @@ class _Run:
         proposals = propose(trace, diagnosis, knowledge, script, settings)
         findings.notes += proposals.notes
         findings.references = {rule.id: tuple(rule.references) for rule in knowledge.rules}
-        note = why_no_trials(trace, diagnosis) if settings.validate_patches else ""
-        if note or not settings.validate_patches:
+        findings.untested_because = why_no_trials(trace, diagnosis) if settings.validate_patches else ""
+        if findings.untested_because or not settings.validate_patches:
             findings.suggestions = untested([*proposals.patches, *proposals.advice])
-            findings.notes += [note] if note and findings.suggestions else []
             return
         if proposals.patches:
             outcome = prove(
