@@ -62,7 +62,7 @@ def diagnose(trace: Trace, *, suspect: bool = False, known: Diagnosis | None = N
         'healthy'
     """
     chosen = chosen_fits(trace.fits)
-    if not chosen:
+    if not chosen or not any(trained(fit) for fit in trace.fits):
         return Diagnosis("error", _UNKNOWN, (), (), _NO_REFERENCE, (), _notes(trace))
     judged: list[_Judged] = []
     offset = 0
@@ -101,15 +101,16 @@ def doubtful_fit(trace: Trace, diagnosis: Diagnosis) -> int | None:
     if diagnosis.verdict != "faulty" or diagnosis.faults[0].confidence >= SURE:
         return None
     suspected = next((fault for fault in diagnosis.faults if fault.kind in _OF_THE_RATE), None)
-    if suspected is None or trace.fits[suspected.fit].state == "raised":
+    if suspected is None or trace.fits[suspected.fit].state == "raised" or trace.fits[suspected.fit].origin != "fit":
         return None
     place = trace.fits[suspected.fit].fit.site
-    return next(index for index, fit in enumerate(trace.fits) if fit.fit.site == place)
+    calls = [fit for fit in trace.fits if fit.origin == "fit"]
+    return next(index for index, fit in enumerate(calls) if fit.fit.site == place)
 
 
-def with_range_test(trace: Trace, fit: int, test: RangeTest) -> Trace:
-    """The trace with a range test of one fit, which stands for all fits at its place in the source."""
-    place = trace.fits[fit].fit.site
+def with_range_test(trace: Trace, call: int, test: RangeTest) -> Trace:
+    """The trace with a range test of one call of ``fit``, which stands for all fits at its place in the source."""
+    place = [fit for fit in trace.fits if fit.origin == "fit"][call].fit.site
     fits = tuple(replace(one, range_test=test) if one.fit.site == place else one for one in trace.fits)
     return replace(trace, fits=fits)
 
@@ -133,6 +134,11 @@ def _judge(  # noqa: PLR0917
         judgement = Judgement(judgement.poor or bool(_SHAPE_ERROR.search(message)), (*judgement.reasons, "raised"))
     seen = [(offset + position, symptom) for position, symptom in enumerate(symptoms)]
     return _Judged(subject, symptoms, outcomes, judgement, localize(subject, seen, judgement))
+
+
+def trained(fit: FitTrace) -> bool:
+    """Whether a training made a step; one over no rows ends well and changes nothing."""
+    return fit.updates != 0 or fit.state == "raised" or fit.statistics.loss.size > 0
 
 
 def task_of(fit: FitTrace) -> Task:
@@ -161,6 +167,7 @@ def chosen_fits(fits: Sequence[FitTrace]) -> list[tuple[int, FitTrace]]:
         site = fits[chain[-1]].fit.site
         places.setdefault(site.span if site else None, []).append(chain)
     chosen = [chain for found in places.values() for chain in found[-PER_PLACE:]]
+    chosen = [chain for chain in chosen if trained(fits[chain[-1]])] or chosen
     return [(chain[-1], _joined([fits[index] for index in chain])) for chain in sorted(chosen)]
 
 
@@ -181,12 +188,19 @@ def _joined(parts: Sequence[FitTrace]) -> FitTrace:
         epoch_metrics=metrics,
         epoch_seconds=tuple(value for part in parts for value in part.epoch_seconds),
         seconds=sum(part.seconds for part in parts),
+        learning_rates=tuple(value for part in parts for value in part.learning_rates),
+        updates=_sum_known([part.updates for part in parts]),
         fit=replace(last.fit, epochs=sum(part.fit.epochs for part in parts)),
         model=replace(last.model, layers=parts[0].model.layers)
         if len(parts[0].model.layers) == len(last.model.layers)
         else last.model,
         statistics=_joined_statistics([part.statistics for part in parts]),
     )
+
+
+def _sum_known(counts: Sequence[int | None]) -> int | None:
+    known = [count for count in counts if count is not None]
+    return sum(known) if len(known) == len(counts) else None
 
 
 def _joined_statistics(parts: Sequence[Statistics]) -> Statistics:

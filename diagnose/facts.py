@@ -198,7 +198,7 @@ FACTS: Mapping[str, str] = {
     "model.has_recurrent": "LSTM, GRU, SimpleRNN …",
     "model.has_convolution": "Conv1D, Conv2D …",
     # data and results
-    "data.kind": "'arrays', 'tf.data', 'generator' or 'PyDataset'",
+    "data.kind": "'arrays', 'tf.data', 'generator', 'PyDataset' or 'batches'",
     "data.rows": "rows that reached fit",
     "data.validation_rows": "rows of validation data",
     "evaluation.skill": "skill after training: 0 trivial, 1 perfect",

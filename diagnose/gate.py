@@ -106,6 +106,9 @@ def standard_error(metric: str, skill: float, trivial: float, rows: int) -> floa
 def judge(subject: Subject, symptoms: Iterable[Symptom]) -> Judgement:
     """Apply the gate to one fit."""
     found = {symptom.check for symptom in symptoms}
+    if subject.fit.adversarial:  # neither side is meant to win: a loss that stands still is what both aim at
+        broken = tuple(name for name in sorted(BROKEN - {"negative-loss"}) if name in found)
+        return Judgement(bool(broken), broken)
     # A run that was cut short while its loss still fell would have gone on to do better.
     unfinished = subject.fit.state == "stopped" and "unconverged-loss" in found
     reasons = [name for name in (*sorted(BROKEN), *(() if unfinished else sorted(POOR))) if name in found]

@@ -168,7 +168,8 @@ class DataFacts:
     """Inputs and targets as they reached ``fit``.
 
     Attributes:
-        kind: ``arrays``, ``tf.data``, ``generator`` or ``PyDataset``.
+        kind: ``arrays``, ``tf.data``, ``generator`` or ``PyDataset``; ``batches`` where the script hands over one batch
+            after the other in a loop of its own.
         class_weights: The ``class_weight`` given to ``fit``, by class id as text; empty if none was.
         sample_weights: What was measured of the ``sample_weight`` array given to ``fit``; None if none was.
     """
@@ -340,7 +341,7 @@ class Breakdown:
 
 @dataclass(frozen=True)
 class FitTrace:
-    """One watched ``fit`` call.
+    """One training: a watched ``fit`` call, or a loop of the script's own.
 
     Attributes:
         epoch_metrics: ``{"loss": [...], "val_loss": [...], "accuracy": [...]}``, one value per finished epoch.
@@ -352,6 +353,12 @@ class FitTrace:
             "prediction_max": .., "prediction_std": ..}`` and what ``agreement.agreement_facts`` adds; empty when there
             is nothing to compare.
         range_test: What a test of learning rates showed, where one was made.
+        breakdown: What broke first in the step at which numbers stopped being finite, if they did.
+        origin: ``fit``; ``train_on_batch`` for a loop around it; ``own loop`` for one around ``GradientTape`` and an
+            optimizer. Epochs of a loop are estimated from rows that come again or from the loops around the call.
+        updates: Training steps seen, None if they could not be counted.
+        learning_rates: Rate that each finished epoch began with; empty if unknown.
+        adversarial: Another model is trained against this one, so its labels are made up and its skill is no goal.
     """
 
     model: ModelFacts
@@ -368,6 +375,10 @@ class FitTrace:
     evaluation: dict[str, Any] = field(default_factory=dict)
     range_test: RangeTest | None = None
     breakdown: Breakdown | None = None
+    origin: str = "fit"
+    updates: int | None = None
+    learning_rates: tuple[float, ...] = ()
+    adversarial: bool = False
 
 
 @dataclass(frozen=True)
@@ -379,7 +390,7 @@ class Trace:
         project_root: Absolute path that source spans are relative to.
         arguments: The script's own arguments.
         state: How the whole script ended: ``completed``, ``raised``, ``timed out``, ``out of memory`` or ``killed``.
-        fits: Every watched ``fit``, in order.
+        fits: Every training, in the order in which they began.
         models_built: Number of Keras models made, trained or not (for "no training seen" messages).
         notes: What the probe could not record, and why; shown to the user.
         environment: Versions and settings of the user's process.

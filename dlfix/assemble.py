@@ -33,6 +33,7 @@ class Findings:
     Attributes:
         error: Set when the script failed or trained nothing; then ``diagnosis`` may be missing.
         baseline: Trials of the unpatched script.
+        untested_because: Why no patch was tried although that was asked for.
         notes: For the user, in the order they came up.
     """
 
@@ -49,6 +50,7 @@ class Findings:
     trial_seconds: float = 0.0
     wall_seconds: float = 0.0
     interrupted: bool = False
+    untested_because: str = ""
     notes: list[str] = field(default_factory=list)
     settings: dict[str, Any] = field(default_factory=dict)
     environment: dict[str, Any] = field(default_factory=dict)
@@ -172,7 +174,8 @@ def _summary(findings: Findings, verdict: str) -> str:
         )
     untested = sum(s.verdict == "untested" for s in findings.suggestions)
     if untested and not findings.trials:
-        return f"{text}; {untested} patch{'es' if untested != 1 else ''} proposed, not tested."
+        why = f": {findings.untested_because}" if findings.untested_because else ""
+        return f"{text}; {untested} patch{'es' if untested != 1 else ''} proposed, not tested{why}."
     return f"{text}; no patch was proven to help." if findings.trials else f"{text}."
 
 

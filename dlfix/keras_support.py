@@ -6,7 +6,7 @@ import ast
 import json
 import os
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from importlib import metadata, util
 from pathlib import Path
 
@@ -22,7 +22,7 @@ _DISTRIBUTIONS = (
     "tf-nightly-cpu",
 )
 _TRUE = {"1", "true", "yes"}
-_LEGACY_HINT = (
+LEGACY_HINT = (
     "dlfix works with the Keras 3 that comes with TensorFlow 2.16 and later. Try the script with `import keras` "
     "in place of tf_keras and without TF_USE_LEGACY_KERAS."
 )
@@ -50,7 +50,7 @@ def check_installation(environment: Mapping[str, str] | None = None) -> None:
             'Upgrade it: pip install "tensorflow>=2.16"',
         )
     if environment.get("TF_USE_LEGACY_KERAS", "").lower() in _TRUE:
-        raise UsageError("legacy-keras", "TF_USE_LEGACY_KERAS is set, which makes tf.keras Keras 2", _LEGACY_HINT)
+        raise UsageError("legacy-keras", "TF_USE_LEGACY_KERAS is set, which makes tf.keras Keras 2", LEGACY_HINT)
     backend = environment.get("KERAS_BACKEND") or _configured_backend(environment)
     if backend and backend != "tensorflow":
         raise UsageError(
@@ -66,10 +66,37 @@ def check_imports(tree: ast.Module, name: str) -> None:
     Raises:
         ScriptError: With the line that does it.
     """
+    _check_settings(tree, name)
+    for node in tree.body:
+        modules = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
+        if isinstance(node, ast.ImportFrom) and node.module and not node.level:
+            modules = [node.module]
+        if any(module.split(".")[0] == "tf_keras" for module in modules):
+            raise ScriptError("legacy-keras", f"{name}:{node.lineno} imports tf_keras, which is Keras 2", LEGACY_HINT)
+
+
+def check_project_files(project_root: Path, names: Iterable[str]) -> None:
+    """Refuse a project one of whose other files asks for Keras 2 or another backend.
+
+    TensorFlow is already there when the script begins to run, so such a setting would come too late to be seen.
+    An import of ``tf_keras`` is not looked for here: whether it is reached shows when the script runs.
+
+    Raises:
+        ScriptError: With the file and line that does it.
+    """
+    for name in names:
+        try:
+            tree = ast.parse((project_root / name).read_bytes())
+        except (OSError, SyntaxError, ValueError):
+            continue  # the script itself was parsed; what of the others cannot be will show when it is imported
+        _check_settings(tree, name)
+
+
+def _check_settings(tree: ast.Module, name: str) -> None:
     for line, variable, value in _environment_settings(tree):
         if variable == "TF_USE_LEGACY_KERAS" and value.lower() in _TRUE:
             raise ScriptError(
-                "legacy-keras", f"{name}:{line} sets TF_USE_LEGACY_KERAS, which means Keras 2", _LEGACY_HINT
+                "legacy-keras", f"{name}:{line} sets TF_USE_LEGACY_KERAS, which means Keras 2", LEGACY_HINT
             )
         if variable == "KERAS_BACKEND" and value != "tensorflow":
             raise ScriptError(
@@ -77,12 +104,6 @@ def check_imports(tree: ast.Module, name: str) -> None:
                 f"{name}:{line} sets the Keras backend to {value!r}; dlfix watches the TensorFlow backend",
                 "Try the script with the TensorFlow backend.",
             )
-    for node in tree.body:
-        modules = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
-        if isinstance(node, ast.ImportFrom) and node.module and not node.level:
-            modules = [node.module]
-        if any(module.split(".")[0] == "tf_keras" for module in modules):
-            raise ScriptError("legacy-keras", f"{name}:{node.lineno} imports tf_keras, which is Keras 2", _LEGACY_HINT)
 
 
 def tensorflow_version() -> str | None:
@@ -108,8 +129,8 @@ def _configured_backend(environment: Mapping[str, str]) -> str | None:
 
 
 def _environment_settings(tree: ast.Module) -> Iterator[tuple[int, str, str]]:
-    """Yield line, variable and value of ``os.environ["X"] = "v"`` and its ``setdefault`` at top level."""
-    for node in tree.body:
+    """Yield line, variable and value of ``os.environ["X"] = "v"`` and its ``setdefault``, anywhere."""
+    for node in ast.walk(tree):
         if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Subscript):
             yield from _constants(node.lineno, node.targets[0].slice, node.value)
         elif isinstance(node, ast.Expr) and isinstance(node.value, ast.Call):

@@ -19,7 +19,7 @@ from .diagnose.whole_files import write_atomically
 from .durations import format_duration
 from .errors import DlfixError, ExitCode, ScriptError, UsageError, did_you_mean
 from .inputs import Script, check_path, hash_files, read_script, relative_to_project
-from .keras_support import check_imports, check_installation, tensorflow_version
+from .keras_support import check_imports, check_installation, check_project_files, tensorflow_version
 from .progress import ProgressCallback, ProgressEvent
 from .result import Result
 from .runs import RunFolder, create_run, data_files, find_identical
@@ -220,6 +220,7 @@ class _Run:
             self.findings.script = relative_to_project(self.script.path, self.script.project_root)
             self.findings.project_root = str(self.script.project_root)
             check_imports(self.script.tree, self.script.path.name)
+            check_project_files(self.script.project_root, self.script.sources)
         except ScriptError as error:
             self.findings.error = error
 
@@ -322,7 +323,7 @@ class _Run:
         )
 
     def _search(self, executor: Executor) -> None:
-        from .proposals import plan_machine, propose, prove, untested
+        from .proposals import plan_machine, propose, prove, untested, why_no_trials
 
         findings, settings, script = self.findings, self.settings, self.script
         trace, diagnosis, knowledge = findings.trace, findings.diagnosis, self.knowledge
@@ -333,7 +334,8 @@ class _Run:
         proposals = propose(trace, diagnosis, knowledge, script, settings)
         findings.notes += proposals.notes
         findings.references = {rule.id: tuple(rule.references) for rule in knowledge.rules}
-        if not settings.validate_patches:
+        findings.untested_because = why_no_trials(trace, diagnosis) if settings.validate_patches else ""
+        if findings.untested_because or not settings.validate_patches:
             findings.suggestions = untested([*proposals.patches, *proposals.advice])
             return
         if proposals.patches:

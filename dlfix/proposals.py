@@ -200,7 +200,7 @@ class WatchedFit:
     """The training that trials score.
 
     Attributes:
-        index: Its place among the fits; trials end behind it.
+        index: Its place among the calls of ``fit``; trials end behind it.
         loop: The fits are the epochs of a loop (``for …: model.fit(epochs=1)``), and all of them are meant.
         epochs: How many the script asks for.
         seconds: What all of them take, None if no epoch was finished.
@@ -212,6 +212,16 @@ class WatchedFit:
     seconds: float | None
 
 
+def why_no_trials(trace: Trace, diagnosis: Diagnosis) -> str:
+    """Return why patches for the first fault cannot be tried, empty if they can."""
+    index = diagnosis.faults[0].fit if diagnosis.faults else len(trace.fits) - 1
+    origin = trace.fits[index].origin
+    if origin == "fit":
+        return ""
+    loop = "a loop around train_on_batch" if origin == "train_on_batch" else "a loop of its own"
+    return f"trials train with fit, and this script trains in {loop}"
+
+
 def watched_fit(trace: Trace, diagnosis: Diagnosis) -> WatchedFit:
     """Return the training that the first fault is about, and how long it takes."""
     fits = trace.fits
@@ -220,7 +230,7 @@ def watched_fit(trace: Trace, diagnosis: Diagnosis) -> WatchedFit:
     same = [fit for fit in fits if fit.fit.site == chosen.fit.site]
     if len(same) > 1 and all(fit.fit.epochs - fit.fit.initial_epoch == 1 for fit in same):
         last = max(place for place, fit in enumerate(fits) if fit.fit.site == chosen.fit.site)
-        return WatchedFit(last, True, len(same), sum(fit.seconds for fit in same))
+        return WatchedFit(_among_fits(fits, last), True, len(same), sum(fit.seconds for fit in same))
     if len({fit.model.name for fit in same}) == len(same) > 1:
         # Folds of a cross-validation, or restarts: each trains a model of its own, so the first says enough.
         index = next(place for place, fit in enumerate(fits) if fit is same[0])
@@ -228,7 +238,12 @@ def watched_fit(trace: Trace, diagnosis: Diagnosis) -> WatchedFit:
     epochs = max(chosen.fit.epochs - chosen.fit.initial_epoch, 1)
     finished = len(chosen.epoch_seconds)
     seconds = sum(chosen.epoch_seconds) / finished * epochs if finished else None
-    return WatchedFit(index, False, epochs, seconds)
+    return WatchedFit(_among_fits(fits, index), False, epochs, seconds)
+
+
+def _among_fits(fits: Sequence[FitTrace], index: int) -> int:
+    """Place of a fit among the calls of ``fit``: loops of the script's own are no fits to a trial."""
+    return sum(fit.origin == "fit" for fit in fits[:index])
 
 
 def plan_machine(jobs: int | None, peak_bytes: int) -> Machine:

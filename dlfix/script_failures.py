@@ -10,8 +10,9 @@ from .diagnose.trace import ExceptionFacts, Trace
 from .durations import format_duration
 from .errors import ScriptError
 from .inputs import Script
+from .keras_support import LEGACY_HINT
 
-#: Ways to train that no ``fit`` of Keras sees, by the name that is called.
+#: Ways to train without ``fit``, by the name that is called.
 _OWN_LOOPS = {
     "train_on_batch": "train_on_batch",
     "GradientTape": "a training loop of its own (GradientTape)",
@@ -25,6 +26,8 @@ _TEXT_REFUSED = re.compile(
     r"Invalid dtype: (str|object|bytes)|could not convert string to float|Cast string to \w+ is not supported"
     r"|Unsupported object type|Unexpected type .*: (str|object)|data type of .* not .*(str|object)|dtype .*string"
 )
+#: How Keras refuses data without rows.
+_EMPTY_DATA = re.compile(r"must yield at least one batch|Received an empty generator|PyDataset has length 0")
 _ENDED = "did not end by itself: "  # how the recording begins the note on a killed process
 _ARGUMENTS_HINT = "Pass the script's own arguments after --, for example: dlfix suggest {name} -- --data data.csv"
 
@@ -46,6 +49,10 @@ def explain_failure(trace: Trace, script: Script, log: str = "") -> ScriptError:
             "Give it less data for the diagnosis, or run it on a machine with more memory.",
             traceback=log,
         )
+    if any("tf_keras, which is Keras 2" in note for note in trace.notes) or _asks_for_keras_2(exception):
+        return _legacy_keras(exception, name)
+    if exception is not None and _EMPTY_DATA.search(exception.message) and any(f.exception for f in trace.fits):
+        return _no_rows_refused(exception, name)
     if exception is not None:
         return _text_data(exception, trace) or _raised(exception, script, log, _shapes_that_differ(exception, trace))
     if trace.state == "killed":
@@ -57,7 +64,55 @@ def explain_failure(trace: Trace, script: Script, log: str = "") -> ScriptError:
             "Does it run to its end with plain python? A crash inside a native library leaves no traceback.",
             traceback=log,
         )
+    if trace.fits:
+        return _no_rows(trace, name)
     return _nothing_trained(trace, script)
+
+
+def _asks_for_keras_2(exception: ExceptionFacts | None) -> bool:
+    """Whether a script failed because Keras 2 is not installed: that would not help, so it is not what is said."""
+    missing = exception is not None and exception.type_name.rpartition(".")[2] in ("ModuleNotFoundError", "ImportError")
+    return missing and exception is not None and "tf_keras" in exception.message
+
+
+def _legacy_keras(exception: ExceptionFacts | None, name: str) -> ScriptError:
+    place = f"{exception.site.span.file}:{exception.site.span.line}: " if exception and exception.site else ""
+    return ScriptError(
+        "legacy-keras",
+        f"{place}{name} uses tf_keras, which is Keras 2",
+        LEGACY_HINT,
+        traceback=exception.traceback if exception else "",
+        type_name=exception.type_name if exception else "",
+    )
+
+
+def _no_rows(trace: Trace, name: str) -> ScriptError:
+    """Trainings ended well without a single step."""
+    fit = trace.fits[-1]
+    place = f"{fit.fit.site.span.file}:{fit.fit.site.span.line}: " if fit.fit.site else ""
+    if fit.fit.epochs <= fit.fit.initial_epoch or not fit.epoch_seconds:
+        return ScriptError(
+            "nothing-trained",
+            f"{place}{name} trained nothing: fit was asked for no epochs",
+            "Give fit at least one epoch (epochs greater than initial_epoch).",
+        )
+    return ScriptError(
+        "no-rows",
+        f"{place}{name} trained nothing: fit got no rows",
+        "The data that reached fit are empty. Look at what loads, filters or splits them before fit.",
+    )
+
+
+def _no_rows_refused(exception: ExceptionFacts, name: str) -> ScriptError:
+    """Keras itself found that there is nothing to train on."""
+    place = f"{exception.site.span.file}:{exception.site.span.line}: " if exception.site else ""
+    return ScriptError(
+        "no-rows",
+        f"{place}{name} trained nothing: fit got no rows",
+        "The generator or data set that reached fit yields nothing. Look at what loads, filters or splits the data.",
+        traceback=exception.traceback,
+        type_name=exception.type_name,
+    )
 
 
 def _timed_out(trace: Trace, name: str) -> ScriptError:
@@ -193,9 +248,12 @@ def _nothing_trained(trace: Trace, script: Script) -> ScriptError:
     seen += [f"{_OWN_LOOPS[word]} in line {line}" for line, word in loops[:3]]
     others = sorted(_imported(script.tree) & set(_OTHER_LIBRARIES))
     seen += [f"{_OTHER_LIBRARIES[module]} imported" for module in others]
-    hint = "Does the script call model.fit when run like this? dlfix watches the fit of Keras."
+    hint = "Does the script train when run like this? dlfix watches Keras: fit, train_on_batch and GradientTape loops."
     if loops:
-        hint = "dlfix watches model.fit of Keras; a training loop of one's own is not seen. Train with model.fit."
+        hint = (
+            "dlfix follows loops around train_on_batch, and around GradientTape where a Keras optimizer updates Keras "
+            "layers; nothing of that kind ran."
+        )
     elif not built and others:
         hint = f"dlfix works with Keras on TensorFlow, not with {_OTHER_LIBRARIES[others[0]]}."
     elif _imported(script.tree) & _ARGUMENT_PARSERS or "argv" in ast.dump(script.tree):

@@ -114,9 +114,14 @@ ENTRIES: dict[str, Entry] = {
         "The script used more than its share of the free memory.", "Give it less data, or a machine with more memory."
     ),
     "nothing-trained": Entry(
-        "The script ran to its end, and no `fit` of a Keras model was seen. The message says what was seen.",
-        "dlfix watches `model.fit`; training loops of one's own and other libraries are not seen. Code below "
+        "The script ran to its end, and no training of a Keras model was seen. The message says what was seen.",
+        "dlfix watches `model.fit`, loops around `train_on_batch`, and loops around `GradientTape` in which a Keras "
+        "optimizer updates Keras layers; other libraries are not seen. Code below "
         '`if __name__ == "__main__":` does run.',
+    ),
+    "no-rows": Entry(
+        "`fit` was called and ended well, but it got no rows: an empty array, data set or generator.",
+        "Look at what loads, filters or splits the data; print their shapes before `fit`.",
     ),
     # -- apply ------------------------------------------------------------------------------------------------------
     "apply-refused": Entry(

@@ -60,3 +60,11 @@ def test_scripts_that_ask_for_something_else_are_refused(source, told):
 def test_ordinary_scripts_pass():
     source = "import os\nos.environ['KERAS_BACKEND'] = 'tensorflow'\nos.environ['X'] = y\nfrom . import tf_keras\n"
     keras_support.check_imports(ast.parse(source), "train.py")
+
+
+def test_a_setting_in_another_file_or_function_is_found(tmp_path):
+    (tmp_path / "late.py").write_text("def prepare():\n    import os\n    os.environ['TF_USE_LEGACY_KERAS'] = '1'\n")
+    (tmp_path / "broken.py").write_text("def")
+    with pytest.raises(ScriptError, match=r"late.py:3 sets TF_USE_LEGACY_KERAS"):
+        keras_support.check_project_files(tmp_path, ["broken.py", "gone.py", "late.py"])
+    keras_support.check_project_files(tmp_path, ["broken.py"])

@@ -122,3 +122,26 @@ def test_shapes_that_contradict_each_other_are_named(changes, told):
     model = replace(fit.model, input_shapes=((None, 4),))
     error = explain_failure(failed_fit("Shapes are incompatible", data=data, model=model), script())
     assert told in error.hint
+
+
+def test_a_training_without_rows_is_no_training():
+    fit = traces.fit_trace(updates=0)
+    assert "trained nothing: fit got no rows" in explain_failure(traces.trace(fit), script()).what
+    none = replace(fit, fit=replace(fit.fit, epochs=0))
+    assert "fit was asked for no epochs" in explain_failure(traces.trace(none), script()).what
+    refused = failed_fit("When passing a Python generator, the generator must yield at least one batch.")
+    assert explain_failure(refused, script()).slug == "no-rows"
+
+
+@pytest.mark.parametrize(
+    "trace",
+    [
+        nothing(notes=("The script uses tf_keras, which is Keras 2; its trainings cannot be watched.",)),
+        raised("ModuleNotFoundError", "No module named 'tf_keras'"),
+        raised("ImportError", "`tf.keras` needs the tf_keras package"),
+    ],
+)
+def test_keras_2_is_named_wherever_it_is_met(trace):
+    error = explain_failure(trace, script())
+    assert error.slug == "legacy-keras"
+    assert "uses tf_keras" in error.what

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -18,6 +19,8 @@ from .hooks import Hooks
 from .session import ProbeSession, ProbeStop
 from .sites import SiteFinder
 
+#: Note on a script that trains with Keras 2.
+LEGACY_KERAS = "The script uses tf_keras, which is Keras 2; its trainings cannot be watched."
 #: Saving may take this share of the run at most.
 _SAVE_SHARE = 0.02
 _SAVE_EVERY_SECONDS = 3.0
@@ -50,10 +53,12 @@ def record(job: Job, run_script: Callable[[], object]) -> None:
     recorder.save("killed")
     state = "completed"
     failure: BaseException | None = None
+    stopped = False
     with Hooks(session):
         try:
             run_script()
         except ProbeStop:
+            stopped = True
             session.note("Training was stopped by the probe's time limit; the trace covers its first part.")
         except SystemExit as error:
             if error.code not in (None, 0):
@@ -61,6 +66,7 @@ def record(job: Job, run_script: Callable[[], object]) -> None:
                 state, failure = "raised", error
         except BaseException as error:
             state, failure = "raised", error
+        session.end_loops("stopped" if stopped else "completed")
     if failure is not None:
         with session.soft("the exception of the script"):
             recorder.exception = exception_facts(failure, session.finder)
@@ -126,18 +132,17 @@ class _Recorder:
         )
 
     def add_closing_notes(self) -> None:
-        """Say what was seen when there was no ``fit``."""
+        """Say what was seen when nothing was recorded."""
         session = self.session
-        if session.train_on_batch_calls:
+        if not session.fits and "tf_keras" in sys.modules:
+            session.note(LEGACY_KERAS)
+        if session.fits or not session.models_built:
+            return
+        if session.gradient_steps:
             session.note(
-                f"The script called train_on_batch {session.train_on_batch_calls} times; only fit is recorded."
+                f"The script trains in a loop of its own ({session.gradient_steps} optimizer steps) that could not be "
+                "followed."
             )
-        if not session.fits and not session.train_on_batch_calls and session.models_built:
-            gradients = session.gradient_steps
-            if gradients:
-                session.note(
-                    f"The script trains in a loop of its own ({gradients} optimizer steps); only fit is recorded."
-                )
-            else:
-                built = "1 model" if session.models_built == 1 else f"{session.models_built} models"
-                session.note(f"The script built {built} but never trained.")
+        else:
+            built = "1 model" if session.models_built == 1 else f"{session.models_built} models"
+            session.note(f"The script built {built} but never trained.")

@@ -35,8 +35,12 @@ class FitWatch:
     """Everything recorded about one fit.
 
     Attributes:
+        origin: As in :class:`FitTrace`.
         state: ``stopped`` until the fit ends, so that a killed run reads as stopped.
+        learning_rates: Of each epoch that began.
     """
+
+    origin = "fit"
 
     def __init__(self, session: ProbeSession, model: Any, site: CallSite | None) -> None:
         self.session = session
@@ -52,6 +56,7 @@ class FitWatch:
         self.compile_facts: CompileFacts | None = None
         self.metrics: dict[str, list[float]] = {}
         self.epoch_seconds: list[float] = []
+        self.learning_rates: list[float] = []
         self.evaluation: dict[str, Any] = {}
         self.steps: StepWatch | None = None
         self._epoch_started = self.started
@@ -81,7 +86,11 @@ class FitWatch:
         with session.soft("the model's layers"):
             self.model_facts = model_facts(model, session.sites, initial, traced)
         with session.soft("what was compiled"):
-            self.compile_facts = compile_facts(model, session.compile_records.get(model), session.sites)
+            self.compile_facts = self.describe_compiled(model)
+
+    def describe_compiled(self, model: Any) -> CompileFacts:
+        """Optimizer and losses."""
+        return compile_facts(model, self.session.compile_records.get(model), self.session.sites)
 
     def train_begin(self, params: dict[str, Any]) -> None:
         """Keras is about to train: put our step between its loop and its compiled function."""
@@ -98,6 +107,8 @@ class FitWatch:
 
     def epoch_begin(self, epoch: int) -> None:
         self._epoch_started = time.perf_counter()
+        # Our callback comes behind those of the user's, which may just have changed the rate.
+        self.learning_rates.append(learning_rate(getattr(self.model_reference(), "optimizer", None)))
         if self.steps is not None:
             self.steps.begin_epoch(epoch)
 
@@ -110,6 +121,9 @@ class FitWatch:
             series.append(_number(value))
         for series in self.metrics.values():
             series.extend([float("nan")] * (len(self.epoch_seconds) - len(series)))
+        if self.steps is not None:
+            with self.session.soft("the weights after an epoch"):
+                self.steps.end_epoch()
         self.session.changed()
 
     def test_begin(self) -> None:
@@ -164,6 +178,9 @@ class FitWatch:
             exception=self.exception,
             evaluation=self.evaluation,
             breakdown=self.steps.breakdowns.breakdown if self.steps else None,
+            origin=self.origin,
+            updates=self.steps.updates if self.steps else None,
+            learning_rates=_known(self.learning_rates[: len(self.epoch_seconds)]),
         )
 
 
@@ -303,6 +320,19 @@ def empty_statistics(layers: int) -> Statistics:
         loss_steps=none,
         loss=np.zeros(0),
     )
+
+
+def learning_rate(optimizer: Any) -> float:
+    """The rate an optimizer is at now, NaN if it has none that can be read."""
+    inner = getattr(optimizer, "inner_optimizer", None) or optimizer
+    try:
+        return float(np.asarray(inner.learning_rate))
+    except Exception:
+        return float("nan")
+
+
+def _known(rates: list[float]) -> tuple[float, ...]:
+    return tuple(rates) if np.isfinite(rates).any() else ()
 
 
 def _number(value: Any) -> float:

@@ -40,7 +40,7 @@ def evaluate_after(watch: FitWatch, model: Any) -> dict[str, Any]:
     state = Snapshot.of(model)
     with untouched_randomness(restore=watch.data.kind == "arrays"):
         result = evaluate_model(
-            model,
+            on_one_device(model),
             given,
             targets[0] if len(targets) == 1 else list(targets),
             tasks[0] if len(tasks) == 1 else tasks,
@@ -49,6 +49,28 @@ def evaluate_after(watch: FitWatch, model: Any) -> dict[str, Any]:
         )
     _restore_state(model, state)
     return dict(result)
+
+
+def on_one_device(model: Any) -> Any:
+    """The model, or what predicts like it without its devices: each of several would predict all rows again."""
+    strategy = getattr(model, "distribute_strategy", None)
+    return _OneDevice(model) if strategy is not None and strategy.num_replicas_in_sync > 1 else model
+
+
+class _OneDevice:
+    def __init__(self, model: Any) -> None:
+        self._model = model
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._model, name)
+
+    def predict_on_batch(self, x: Any) -> Any:
+        import keras
+        import tensorflow as tf
+
+        return keras.tree.map_structure(
+            np.asarray, self._model(keras.tree.map_structure(tf.constant, x), training=False)
+        )
 
 
 def _tasks(targets: Sequence[ArrayFacts], losses: Sequence[str], model: Any) -> list[Task]:

@@ -10,6 +10,7 @@ from typing import Any
 
 from ..source import CallSite
 from .fit_watch import FitCall, watched_fit
+from .loop_hooks import defining_class, loop_hooks
 from .model_facts import CompileRecord
 from .session import ProbeSession, ProbeStop
 
@@ -43,8 +44,7 @@ class Hooks:
             ("losses", lambda: self._patch_init(keras.losses.Loss)),
             ("compile", lambda: self._patch_compile(keras)),
             ("fit", lambda: self._patch_fit(keras)),
-            ("train_on_batch", lambda: self._patch_train_on_batch(keras)),
-            ("optimizer steps", lambda: self._patch_apply_gradients(keras)),
+            ("training loops", lambda: self._patch_loops(keras)),
         )
         for what, install in steps:
             with session.soft(f"calls of {what}"):
@@ -78,7 +78,7 @@ class Hooks:
     def _patch_init(self, owner: type) -> None:
         """Record where an object was made when its outermost ``__init__`` reaches the base class."""
         session = self.session
-        base = _defining_class(owner, "__init__")
+        base = defining_class(owner, "__init__")
         original = base.__dict__["__init__"]
 
         @functools.wraps(original)
@@ -92,7 +92,7 @@ class Hooks:
 
     def _patch_compile(self, keras: Any) -> None:
         session = self.session
-        owner = _defining_class(keras.Model, "compile")
+        owner = defining_class(keras.Model, "compile")
         original = owner.__dict__["compile"]
 
         @functools.wraps(original)
@@ -107,7 +107,7 @@ class Hooks:
 
     def _patch_fit(self, keras: Any) -> None:
         session = self.session
-        owner = _defining_class(keras.Model, "fit")
+        owner = defining_class(keras.Model, "fit")
         original = owner.__dict__["fit"]
 
         @functools.wraps(original)
@@ -117,50 +117,19 @@ class Hooks:
             site = None
             with session.soft("where fit was called"):
                 site = session.finder.site(sys._getframe(1))
-            return watched_fit(FitCall(session, original, self, args, kwargs, site))
+            with session.inside():
+                return watched_fit(FitCall(session, original, self, args, kwargs, site))
 
         self._replace(owner, "fit", fit)
 
-    def _patch_train_on_batch(self, keras: Any) -> None:
-        session = self.session
-        owner = _defining_class(keras.Model, "train_on_batch")
-        original = owner.__dict__["train_on_batch"]
-
-        @functools.wraps(original)
-        def train_on_batch(self: Any, *args: Any, **kwargs: Any) -> Any:
-            if session.stopped or session.out_of_time():
-                session.stopped = True
-                raise ProbeStop
-            session.train_on_batch_calls += 1
-            return original(self, *args, **kwargs)
-
-        self._replace(owner, "train_on_batch", train_on_batch)
-
-    def _patch_apply_gradients(self, keras: Any) -> None:
-        """Count optimizer steps, to tell a training loop of the user's from a script that trains nothing."""
-        session = self.session
-        owner = _defining_class(keras.optimizers.Optimizer, "apply_gradients")
-        original = owner.__dict__["apply_gradients"]
-
-        @functools.wraps(original)
-        def apply_gradients(self: Any, *args: Any, **kwargs: Any) -> Any:
-            session.gradient_steps += 1
-            if not session.fits and session.out_of_time():
-                session.stopped = True
-                raise ProbeStop
-            return original(self, *args, **kwargs)
-
-        self._replace(owner, "apply_gradients", apply_gradients)
+    def _patch_loops(self, keras: Any) -> None:
+        for owner, name, value in loop_hooks(self.session, keras):
+            self._replace(owner, name, value)
 
     def _replace(self, owner: type, name: str, value: Any) -> None:
         before = owner.__dict__[name]
         setattr(owner, name, value)
         self._undo.append(lambda: setattr(owner, name, before))
-
-
-def _defining_class(owner: type, name: str) -> type:
-    """The class whose own attribute is used by ``owner``; a patch there reaches every subclass."""
-    return next(c for c in owner.__mro__ if name in c.__dict__)
 
 
 def _construction_site(session: ProbeSession, made: Any, frame: FrameType | None) -> CallSite | None:

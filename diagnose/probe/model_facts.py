@@ -272,15 +272,15 @@ def compile_facts(model: Any, record: CompileRecord | None, sites: SiteRegistry)
     site = record.site if record else None
     loss = record.loss if record else getattr(model, "loss", None)
     return CompileFacts(
-        optimizer=_optimizer_facts(model.optimizer, record, sites),
-        losses=tuple(_loss_facts(one, site, sites) for one in _leaves(loss)),
+        optimizer=optimizer_facts(model.optimizer, record, sites),
+        losses=tuple(loss_facts(one, site, sites) for one in _leaves(loss)),
         metrics=record.metrics if record else (),
         site=site,
         options=dict(record.options) if record else {"run_eagerly": bool(getattr(model, "run_eagerly", False))},
     )
 
 
-def _optimizer_facts(optimizer: Any, record: CompileRecord | None, sites: SiteRegistry) -> OptimizerFacts:
+def optimizer_facts(optimizer: Any, record: CompileRecord | None, sites: SiteRegistry) -> OptimizerFacts:
     import keras
 
     inner = getattr(optimizer, "inner_optimizer", None) or optimizer
@@ -302,7 +302,7 @@ def _optimizer_facts(optimizer: Any, record: CompileRecord | None, sites: SiteRe
     )
 
 
-def _loss_facts(loss: Any, compile_site: CallSite | None, sites: SiteRegistry) -> LossFacts:
+def loss_facts(loss: Any, compile_site: CallSite | None, sites: SiteRegistry) -> LossFacts:
     import keras
 
     if isinstance(loss, str | dict):

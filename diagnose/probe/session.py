@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import random
+import threading
 import time
 import weakref
 from collections.abc import Callable, Iterator
@@ -88,6 +89,9 @@ class ProbeSession:
     Attributes:
         deadline: ``time.monotonic()`` after which a running fit is stopped on purpose, None for never.
         budget: Share of training time that observing may cost.
+        loops: Training loops of the script's own that are not over.
+        loop_state: How a loop that ends now has ended.
+        loop_steps: Steps of all loops together, to tell which run side by side.
         changed: Called when there is something new worth saving (end of an epoch).
         fit_ended: Called when a fit is over: what comes next may block or end the process without a word.
     """
@@ -99,12 +103,15 @@ class ProbeSession:
     fits: list[Callable[[], FitTrace | None]] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     models_built: int = 0
-    train_on_batch_calls: int = 0
+    loops: list[Any] = field(default_factory=list)
+    loop_state: str = "completed"
+    loop_steps: int = 0
     gradient_steps: int = 0
     stopped: bool = False
     changed: Callable[[], None] = lambda: None
     fit_ended: Callable[[], None] = lambda: None
     samples: SamplePool = field(default_factory=SamplePool)
+    _thread: threading.local = field(default_factory=threading.local)
     compile_records: weakref.WeakKeyDictionary[Any, Any] = field(default_factory=weakref.WeakKeyDictionary)
 
     def note(self, text: str) -> None:
@@ -123,6 +130,29 @@ class ProbeSession:
     def failed(self, what: str, error: Exception) -> None:
         """Note a failure of ours."""
         self.note(f"The probe could not record {what}: {type(error).__name__}: {first_line(error)}")
+
+    @contextlib.contextmanager
+    def inside(self) -> Iterator[None]:
+        """Mark this thread as inside a training or evaluation of Keras's, which is watched as a whole or not at all."""
+        depth = getattr(self._thread, "depth", 0)
+        self._thread.depth = depth + 1
+        try:
+            yield
+        finally:
+            self._thread.depth = depth
+
+    ours = inside  # and as running code of ours, whose calls of layers and losses are not the user's
+
+    @property
+    def is_inside(self) -> bool:
+        return bool(getattr(self._thread, "depth", 0))
+
+    def end_loops(self, state: str) -> None:
+        """The script is over, or its loops are."""
+        self.loop_state = state
+        for loop in list(self.loops):
+            with self.soft("the end of a loop"):
+                loop.finish()
 
     def out_of_time(self) -> bool:
         return self.deadline is not None and time.monotonic() > self.deadline

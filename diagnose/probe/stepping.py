@@ -15,6 +15,7 @@ from .breakdown import BreakdownWatch
 from .data_capture import DataCapture
 from .feed import BatchFeed
 from .graph import LayerGraph
+from .loop_models import weight_values
 from .model_facts import flat_layers, initial_statistics
 from .observer import NotObservable, Observation, Snapshot, StepObserver
 from .schedule import LossReader, SamplingSchedule
@@ -38,7 +39,10 @@ class StepWatch:
         built: Called when more is known of the model: it is built, it was traced.
         step: Training steps done.
         breakdowns: Finds the step at which numbers stop being finite.
+        knows_losses: A loss that cannot be computed is worth a note: gradients come from nowhere else.
     """
+
+    knows_losses = True
 
     def __init__(
         self, session: ProbeSession, model: Any, data: DataCapture | None, steps_per_epoch: int | None
@@ -102,6 +106,11 @@ class StepWatch:
             model.test_function = self._test[0]
         self._observer, self._feed, self._test = None, None, None
 
+    @property
+    def updates(self) -> int | None:
+        """Training steps seen; None where we do not stand between Keras's loop and its function."""
+        return self.step if self._wrapped is not None else None
+
     def begin_epoch(self, epoch: int) -> None:
         self.epoch = epoch
         self._epochs_begun += 1
@@ -140,7 +149,7 @@ class StepWatch:
         import tensorflow as tf
 
         if not isinstance(iterator, tf.data.Iterator):
-            self._give_up("training is distributed over several devices")
+            self._give_up("training is distributed over several devices; their weights are, after each epoch")
             return original(iterator)
         batches, ended = _take(iterator, self._per_call)
         if not batches:
@@ -210,8 +219,8 @@ class StepWatch:
         if first:
             self.traced = self._observer.traced
             self.built()
-        if first and not self._observer.has_loss:
-            self.session.note("The model trains with a loss of its own (train_step); gradients are not recorded.")
+        if first and not self._observer.has_loss and self.knows_losses:
+            self.session.note("The model trains with a loss of its own; gradients of its layers are not recorded.")
         # Tracing happens once; only what recurs counts against the budget.
         self.schedule.taken(self.step, 0.0 if first else seconds)
         self._keep(seen)
@@ -234,6 +243,15 @@ class StepWatch:
         reason = str(error) if isinstance(error, NotObservable) else f"{type(error).__name__}: {first_line(error)}"
         self._observing = False
         self.session.note(f"Layers of model {model.name!r} could not be observed: {reason}")
+
+    def end_epoch(self) -> None:
+        """Where steps cannot be looked at, the weights are, between two epochs."""
+        model = self.model_reference()
+        if self._stepping_in or model is None or not self.schedule.affordable():
+            return
+        begin = time.perf_counter()
+        self._keep(weight_values(model, None, {}), float("nan"))
+        self.schedule.taken(self.step, time.perf_counter() - begin)
 
     def _give_up(self, why: str) -> None:
         self._observing = self._stepping_in = False

@@ -14,6 +14,9 @@ from ..patch import Applicability, EditRecord, EditRequest, TextEdit
 from .errors import AlreadySo, EditNotApplicable
 from .sources import SourceFile, SourceFiles
 
+#: The one edit that may stand before whatever call trains.
+_COMMENT = "add-comment"
+
 
 @dataclass(frozen=True)
 class Parameter:
@@ -68,6 +71,8 @@ class Draft:
         """Find the call expression of a call site."""
         if site is None:
             raise EditNotApplicable(f"it is not known where {what} is written in the project")
+        if self.fit.origin != "fit" and site == self.fit.fit.site and self.request.edit != _COMMENT:
+            raise EditNotApplicable("the script trains in a loop of its own, so there is no fit call to change")
         file = self.sources[site.span.file]
         return file, file.find_call(site.span)
 

@@ -41,6 +41,15 @@ def test_a_training_that_raised_is_not_trained_again() -> None:
     assert doubtful_fit(trace(broken), found(("learning_rate", 0.5, 0))) is None
 
 
+def test_calls_of_fit_are_counted_without_loops_of_the_script() -> None:
+    loop, second = fit_trace(origin="own loop"), fit_trace(fit=FitFacts(5, 32, 7, True, site=site(30)))
+    traced = trace(loop, second)
+    assert doubtful_fit(traced, found(("learning_rate", 0.5, 1))) == 0
+    assert doubtful_fit(traced, found(("learning_rate", 0.5, 0))) is None
+    test = RangeTest(np.asarray([0.1]), np.asarray([1.0]))
+    assert [one.range_test is test for one in with_range_test(traced, 0, test).fits] == [False, True]
+
+
 def test_a_range_test_stands_for_all_trainings_at_its_place() -> None:
     elsewhere = fit_trace(fit=FitFacts(5, 32, 7, True, site=site(30)))
     test = RangeTest(np.asarray([0.1]), np.asarray([1.0]))

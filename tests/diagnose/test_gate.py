@@ -110,3 +110,12 @@ def test_a_run_cut_short_while_learning_is_not_poor() -> None:
     seen = [Symptom("below-reference", ""), Symptom("unconverged-loss", "")]
     assert not judge(cut, seen).poor
     assert judge(cut, seen[:1]).poor
+
+
+def test_of_models_trained_against_each_other_only_what_breaks_counts() -> None:
+    """A discriminator at its best knows nothing, and its loss stands still."""
+    still = subject(0.9, losses=(0.693,) * 5, skill=0.0)
+    game = replace(still, fit=replace(still.fit, adversarial=True))
+    assert poor(still)
+    assert not poor(game)
+    assert judge(game, [Symptom("nonfinite-loss", "", strength=1.0)]).poor
