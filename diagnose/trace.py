@@ -268,8 +268,8 @@ class FitTrace:
             ``{"skill": .., "metric": "accuracy" | "balanced_accuracy" | "label_accuracy" | "r2", "score": ..,
             "trivial": .., "split": "validation" | "holdout" | "training", "constant": bool, "prediction_min": ..,
             "prediction_max": .., "prediction_std": ..}``; empty when there is nothing to compare.
-        observation_seconds: What watching took of ``seconds``, by purpose: ``tracing`` (once), ``observing``,
-            ``feeding``, ``reading``, ``saving``.
+        observation_seconds: What watching took of ``seconds``, by purpose: ``tracing`` and ``data`` (once),
+            ``observing``, ``feeding``, ``reading``, ``saving``.
     """
 
     model: ModelFacts

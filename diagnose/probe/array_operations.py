@@ -19,7 +19,8 @@ def numbers(measure: Callable[..., Any], tensors: list[Any], count: int) -> Any:
     import tensorflow as tf
 
     def measured(*arrays: np.ndarray) -> np.ndarray:
-        return np.atleast_1d(np.asarray(measure(*arrays), np.float64))
+        with np.errstate(all="ignore"):  # the user may have made warnings of NumPy errors
+            return np.atleast_1d(np.asarray(measure(*arrays), np.float64))
 
     if tf.executing_eagerly():
         return tf.constant(measured(*(view(tensor) for tensor in tensors)))

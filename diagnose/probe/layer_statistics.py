@@ -110,11 +110,11 @@ def sparse_gradient_statistics(
     values: np.ndarray, indices: np.ndarray, before: np.ndarray, after: np.ndarray
 ) -> np.ndarray:
     """The same of an embedding, whose gradient is given for the rows that the batch used, each use on its own."""
+    if not len(indices):
+        return np.zeros(3)
     values = floats(values).reshape(len(indices), -1)
     order = np.argsort(indices, kind="stable")
     rows, first = np.unique(indices[order], return_index=True)
-    if not len(rows):
-        return np.zeros(3)
     gradient = np.add.reduceat(values[order], first, axis=0)
     nonfinite = nonfinite_share([gradient]) * gradient.size / before.size
     return np.array([norm([gradient]), nonfinite, inner_product(gradient, before[rows], after[rows])])

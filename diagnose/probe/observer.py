@@ -131,7 +131,8 @@ class StepObserver:
         loss_after = float("nan")
         if self.one_step and self.has_loss and self._repeatable:
             loss_after = self._loss_after(batch, after, before.state)
-        return self._unpacked(seen, before, after, loss_after)
+        with np.errstate(all="ignore"):
+            return self._unpacked(seen, before, after, loss_after)
 
     def _run(self, function: Any, arguments: tuple[Any, ...]) -> Any:
         if not self.is_eager:

@@ -14,9 +14,12 @@ FREE_SAMPLES = 6
 #: would be a few milliseconds, which nobody would notice.
 FREE_SECONDS = 0.25
 FREE_READING_SECONDS = 0.05
-#: What Keras itself needed for the first step, almost all of it to trace it, below which the observer is traced at
-#: once; that takes about as long. Beyond, the training must be long enough to make it a share within the budget.
+#: What Keras itself needed for the first step (seconds of the processor, almost all to trace it), below which the
+#: observer is traced at once; that takes less. Beyond, the training must be long enough to make it a share within the
+#: budget.
 FREE_TRACING_SECONDS = 10.0
+#: Tracing the observer, and taking rows from the first epoch of a pipeline.
+ONCE = ("tracing", "data")
 MAX_SAMPLES = 400
 #: Changes of the natural logarithm of a signal (loss, gradient norm, relative update) from one sample to the next that
 #: make the samples denser (a third or more) or sparser (a tenth or less); in between, the pace stays.
@@ -30,7 +33,7 @@ class CostAccount:
 
     Attributes:
         budget: Share of the training time that watching may take.
-        spent: Seconds by purpose: ``tracing`` happens once, everything else recurs.
+        spent: Seconds by purpose; those of ONCE do not recur.
     """
 
     budget: float = 0.03
@@ -42,16 +45,16 @@ class CostAccount:
 
     @property
     def recurring(self) -> float:
-        return sum(seconds for purpose, seconds in self.spent.items() if purpose != "tracing")
+        return sum(seconds for purpose, seconds in self.spent.items() if purpose not in ONCE)
 
     def affordable(self) -> bool:
         """Whether what recurs is within the budget.
 
-        Tracing is paid back from half of the budget: a short training is seen well although tracing has cost more than
-        its share already, and a long one keeps the budget with everything counted.
+        What is spent once is paid back from half of the budget: a short training is seen well although tracing has cost
+        more than its share already, and a long one keeps the budget with everything counted.
         """
         allowed = self.budget * self.training_seconds
-        allowed -= min(self.spent.get("tracing", 0.0), allowed / 2)
+        allowed -= min(sum(self.spent.get(purpose, 0.0) for purpose in ONCE), allowed / 2)
         return self.recurring <= max(FREE_SECONDS, allowed)
 
     def may_trace(self, first_step_seconds: float, remaining_seconds: float) -> bool:

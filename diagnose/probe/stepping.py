@@ -120,23 +120,25 @@ class StepWatch:
         if self._stepping_in and (observe or self._wants_data()):
             logs = self._run_fed(original, iterator, observe)
         else:
-            begin = time.perf_counter()
-            logs = original(iterator)
-            self._trained(time.perf_counter() - begin, watched=False)
+            logs = self._train(original, iterator)
         self._after_step()
         return logs
 
-    def _trained(self, seconds: float, watched: bool) -> None:
-        """Book a call of the training function; a watched one takes longer: weights are copied when they change."""
+    def _train(self, original: Callable[[Any], Any], iterator: Any, purpose: str | None = None) -> Any:
+        """Call the training function and book it; what it takes longer when batches are handed over has a purpose."""
+        begin, worked = time.perf_counter(), time.thread_time()
+        logs = original(iterator)
+        seconds = time.perf_counter() - begin
         if self._first_step_seconds is None:
-            self._first_step_seconds = seconds
-        elif watched:
+            self._first_step_seconds = time.thread_time() - worked  # tracing is the work of one thread
+        elif purpose is not None:
             excess = self._typical.excess(seconds)
-            self.account.book("feeding", excess)
+            self.account.book(purpose, excess)
             seconds -= excess
         else:
             self._typical.add(seconds)
         self.account.training_seconds += seconds
+        return logs
 
     def _may_trace(self) -> bool:
         """Whether the observer is there, or tracing it is worth its time."""
@@ -174,16 +176,14 @@ class StepWatch:
         if feed is None or feed.element_spec is not iterator.element_spec:
             feed = self._feed = BatchFeed(iterator.element_spec)
         source = feed.short_iterator(batches) if ended else feed.iterator(batches)
-        begin = time.perf_counter()
-        self.account.book("feeding", begin - prepared)
+        purpose = "feeding" if observe else "data"
+        self.account.book(purpose, time.perf_counter() - prepared)
         try:
-            logs = original(source)
+            logs = self._train(original, source, purpose)
         except BaseException:
             feed.clear()
             raise
-        is_first = self._first_step_seconds is None
-        self._trained(time.perf_counter() - begin, watched=True)
-        if observe and before is not None and (not is_first or self._may_trace()):
+        if observe and before is not None and self._may_trace():
             self._observe(batches[0], before, iterator.element_spec)
         return logs
 
