@@ -359,6 +359,8 @@ class FitTrace:
         updates: Training steps seen, None if they could not be counted.
         learning_rates: Rate that each finished epoch began with; empty if unknown.
         adversarial: Another model is trained against this one, so its labels are made up and its skill is no goal.
+        observation_seconds: What watching took of ``seconds``, by purpose: ``tracing`` and ``data`` (once),
+            ``observing``, ``feeding``, ``reading``, ``saving``.
     """
 
     model: ModelFacts
@@ -379,6 +381,7 @@ class FitTrace:
     updates: int | None = None
     learning_rates: tuple[float, ...] = ()
     adversarial: bool = False
+    observation_seconds: dict[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -103,6 +103,8 @@ class FitWatch:
         with session.soft("training steps"):
             self.steps = StepWatch(session, model, self.data, self.facts.steps_per_epoch)
             self.steps.built = self.describe
+            if self.facts.steps_per_epoch:
+                self.steps.total_steps = self.facts.steps_per_epoch * (self.facts.epochs - self.facts.initial_epoch)
             self.steps.attach()
 
     def epoch_begin(self, epoch: int) -> None:
@@ -181,6 +183,7 @@ class FitWatch:
             origin=self.origin,
             updates=self.steps.updates if self.steps else None,
             learning_rates=_known(self.learning_rates[: len(self.epoch_seconds)]),
+            observation_seconds=dict(self.steps.account.spent) if self.steps else {},
         )
 
 

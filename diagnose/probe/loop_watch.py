@@ -84,7 +84,7 @@ class LoopSteps(StepWatch):
 
     def after(self, batch: Any, before: Snapshot | None, seconds: float) -> None:
         """A step was made on ``batch``."""
-        self.schedule.training_seconds += seconds
+        self.account.training_seconds += seconds
         if before is not None:
             self._observe(batch, before, batch_spec(batch))
 

@@ -22,7 +22,7 @@ from .loop_epochs import LoopFinder, LoopPlace
 from .loop_models import LayerGroup, TapeModel, loop_compile_facts, variable_key, weight_values
 from .loop_watch import LoopWatch, finish_idle, tensors_of
 from .model_facts import initial_statistics
-from .observer import Snapshot
+from .observer import Observation, Snapshot
 from .session import ProbeSession, ProbeStop
 from .tape_events import (
     Call,
@@ -97,7 +97,7 @@ class TapeLoop(LoopWatch):
         if self.snapshot is None and self.model is not None and self.loop_steps.due():
             begin = time.perf_counter()
             self.snapshot = Snapshot.of(self.model)
-            self.loop_steps.schedule.observing_seconds += time.perf_counter() - begin
+            self.loop_steps.account.book("observing", time.perf_counter() - begin)
 
     def made(self, batch: tuple[Any, ...] | None, gradients: dict[int, np.ndarray], seconds: float) -> None:
         """A step was made; look at it, if its weights before were kept."""
@@ -109,8 +109,8 @@ class TapeLoop(LoopWatch):
         if before is None or len(before.trainable) != len(self.model.trainable_variables):
             return
         if len(steps.rows) == samples and (not can_replay or not steps._observing):
-            steps._keep(self._weights(before, gradients), _norm(gradients))
-            steps.schedule.taken(steps.step, 0.0)
+            steps._keep(Observation.of_weights(self._weights(before, gradients), _norm(gradients)))
+            steps.schedule.taken(steps.step)
         elif len(steps.rows) > samples and gradients and not np.isfinite(steps.norms[-1]):
             table = self._weights(before, gradients)
             steps.rows[-1] = np.where(np.isnan(steps.rows[-1]), table, steps.rows[-1])
