@@ -277,6 +277,8 @@ class FitTrace:
             "trivial": .., "split": "validation" | "holdout" | "training", "constant": bool, "prediction_min": ..,
             "prediction_max": .., "prediction_std": ..}`` and what ``agreement.agreement_facts`` adds; empty when there
             is nothing to compare.
+        observation_seconds: What watching took of ``seconds``, by purpose: ``tracing`` and ``data`` (once),
+            ``observing``, ``feeding``, ``reading``, ``saving``.
     """
 
     model: ModelFacts
@@ -291,6 +293,7 @@ class FitTrace:
     seconds: float
     exception: ExceptionFacts | None = None
     evaluation: dict[str, Any] = field(default_factory=dict)
+    observation_seconds: dict[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from .cli_output import Format, exit_code, open_report, shown, write_file, write
 
 _Duration = typer.Option(metavar="DURATION", help="Wall-clock time for everything: 90s, 5m, 1h. Default 5m.")
 _ProbeTime = typer.Option(metavar="DURATION", help="Of that, at most this for the probe run. Default 40 %.")
-_ProbeBudget = typer.Option(metavar="SHARE", help="Share of the training time that watching may cost. Default 0.03.")
+_ProbeBudget = typer.Option(metavar="SHARE", help="Share of the training time that watching may cost. Default 3%.")
 _Seed = typer.Option(metavar="N", help="First seed; trials use it and those that follow. Default 0.")
 _Arguments = typer.Argument(metavar="ARGS", show_default=False, help="The script's own arguments, after --.")
 _Resume = typer.Option(
@@ -39,7 +39,7 @@ def suggest(  # noqa: PLR0917 - a command line has as many options as it has
     arguments: Annotated[list[str] | None, _Arguments] = None,
     budget: Annotated[str | None, _Duration] = None,
     probe_time: Annotated[str | None, _ProbeTime] = None,
-    probe_budget: Annotated[float | None, _ProbeBudget] = None,
+    probe_budget: Annotated[str | None, _ProbeBudget] = None,
     epochs: Annotated[int | None, typer.Option(metavar="N", help="At most this many epochs per trial.")] = None,
     repeats: Annotated[int | None, typer.Option(metavar="N", help="Seeds per proven patch. Default 3.")] = None,
     seed: Annotated[int | None, _Seed] = None,
@@ -104,7 +104,7 @@ def diagnose(  # noqa: PLR0917
     arguments: Annotated[list[str] | None, _Arguments] = None,
     budget: Annotated[str | None, _Duration] = None,
     probe_time: Annotated[str | None, _ProbeTime] = None,
-    probe_budget: Annotated[float | None, _ProbeBudget] = None,
+    probe_budget: Annotated[str | None, _ProbeBudget] = None,
     seed: Annotated[int | None, _Seed] = None,
     resume: Annotated[bool, _Resume] = False,
     form: Annotated[Format | None, _Format] = None,

@@ -20,6 +20,24 @@ ENVIRONMENT_PREFIX = "DLFIX_"
 Seconds = Annotated[float, BeforeValidator(parse_duration)]
 
 
+def parse_share(value: object) -> object:
+    """Return a share as a number: ``"3%"``, ``"0.03"`` and ``0.03`` are the same.
+
+    Raises:
+        ValueError: For text that is neither a number nor a percentage.
+    """
+    if not isinstance(value, str):
+        return value
+    text = value.strip()
+    try:
+        return float(text.removesuffix("%")) / 100 if text.endswith("%") else float(text)
+    except ValueError:
+        raise ValueError(f"{value!r} is not a share; write 3% or 0.03") from None
+
+
+Share = Annotated[float, BeforeValidator(parse_share)]
+
+
 class Settings(BaseModel):
     """Everything that steers a run; same names on the command line, in the environment, in ``pyproject.toml``."""
 
@@ -27,7 +45,7 @@ class Settings(BaseModel):
 
     budget: Seconds = Field(300.0, description="wall-clock time for the whole run")
     probe_time: Seconds | None = Field(None, description="of that, at most this for the probe run (default: 40 %)")
-    probe_budget: float = Field(0.03, gt=0, le=1, description="share of the training time that watching it may cost")
+    probe_budget: Share = Field(0.03, gt=0, le=1, description="share of the training time that watching may cost: 3%")
     epochs: int | None = Field(None, ge=1, description="train at most this many epochs per trial")
     repeats: int = Field(3, ge=1, le=100, description="seeds per patch for what is shown as proven")
     seed: int = Field(0, ge=0, le=2**31 - 1, description="the first seed; trials use this one and those that follow")

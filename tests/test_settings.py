@@ -111,3 +111,20 @@ def test_a_pyproject_without_our_table_is_passed_over(project):
 def test_every_setting_can_be_set_in_the_environment(tmp_path):
     names = {f"{ENVIRONMENT_PREFIX}{name.upper()}" for name in setting_names()}
     assert {"DLFIX_BUDGET", "DLFIX_VALIDATE", "DLFIX_EXIT_ZERO"} <= names
+
+
+@pytest.mark.parametrize(("given", "share"), [("3%", 0.03), ("0.03", 0.03), (0.05, 0.05), (" 12.5 % ", 0.125)])
+def test_a_share_is_a_percentage_or_a_number(tmp_path, given, share):
+    resolved = resolve_settings({"probe_budget": given}, near=tmp_path, environment={})
+    assert resolved.settings.probe_budget == pytest.approx(share)
+    if isinstance(given, str):
+        resolved = resolve_settings({}, near=tmp_path, environment={"DLFIX_PROBE_BUDGET": given})
+        assert resolved.settings.probe_budget == pytest.approx(share)
+    (tmp_path / "pyproject.toml").write_text(f"[tool.dlfix]\nprobe-budget = {given!r}\n")
+    assert resolve_settings({}, near=tmp_path, environment={}).settings.probe_budget == pytest.approx(share)
+
+
+@pytest.mark.parametrize("given", ["little", "3", "0%", "200%", "nan", ""])
+def test_what_is_no_share_is_refused(tmp_path, given):
+    with pytest.raises(UsageError, match="probe_budget = "):
+        resolve_settings({"probe_budget": given}, near=tmp_path, environment={})

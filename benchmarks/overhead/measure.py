@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import statistics
 import threading
 import time
@@ -11,12 +12,17 @@ from typing import Any
 
 import keras
 import numpy as np
+from dlfix.diagnose.deeplocalize import DeepLocalize, DeepLocalizeError
 from dlfix.diagnose.probe.callback import Localizer
 from dlfix.diagnose.probe.hooks import Hooks
 from dlfix.diagnose.probe.session import ProbeSession
 from dlfix.diagnose.probe.sites import SiteFinder
 
+from .memory import peak_megabytes
 from .models import Training
+
+#: Epochs at the start that hold tracing and warming up; they count for the whole, not for what a typical epoch costs.
+WARM_UP = 3
 
 
 @dataclass(frozen=True)
@@ -24,44 +30,116 @@ class Overhead:
     """Result for one training.
 
     Attributes:
-        ratio: Time under the probe over time without, all steady epochs together.
-        middle: Median over epochs of the same ratio, epoch by epoch: what a typical epoch costs.
+        ratio: Time under the probe over time without, all epochs together, the first with its tracing included.
+        typical: Median over the epochs after the warm-up of the same ratio, epoch by epoch.
+        declared: What the probe itself booked, as a share of the time without it.
+        memory_ratio: Peak memory with the probe over that without, in processes of their own (middle of three each).
         identical: The final weights are the same, bit for bit.
+        deeplocalize: Time of an epoch under the DeepLocalize procedure over one without; None where it cannot be
+            followed (several inputs, pipelines, models without a graph of layers).
     """
 
     name: str
     plain_seconds: float
     probed_seconds: float
     ratio: float
-    middle: float
+    typical: float
+    declared: float
+    epochs: int
     steps_per_epoch: int
     observed_steps: int
+    plain_megabytes: float
+    memory_ratio: float
     identical: bool
+    deeplocalize: float | None
 
 
-class Turn(keras.callbacks.Callback):  # type: ignore[misc]
+class Turn:
     """Lets two trainings run one epoch each in turn, so that both meet the same load of the machine."""
 
-    async_safe = True
-
     def __init__(self, mine: threading.Semaphore, other: threading.Semaphore) -> None:
-        super().__init__()
         self.mine, self.other = mine, other
+        self.seconds: list[float] = []
+        self.begin = 0.0
+
+    def around(self, callbacks: list[Any]) -> list[Any]:
+        """These callbacks within the measured time of an epoch."""
+        turn = self
+
+        class Opening(keras.callbacks.Callback):  # type: ignore[misc]
+            async_safe = True
+
+            def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
+                turn.mine.acquire()
+                turn.begin = time.perf_counter()
+
+        class Closing(keras.callbacks.Callback):  # type: ignore[misc]
+            async_safe = True
+
+            def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
+                turn.seconds.append(time.perf_counter() - turn.begin)
+                turn.other.release()
+
+        return [Opening(), *callbacks, Closing()]
+
+
+class EpochTimes(keras.callbacks.Callback):  # type: ignore[misc]
+    """Seconds of each epoch."""
+
+    def __init__(self) -> None:
+        super().__init__()
         self.seconds: list[float] = []
 
     def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
-        self.mine.acquire()
         self.begin = time.perf_counter()
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
         self.seconds.append(time.perf_counter() - self.begin)
-        self.other.release()
 
 
-def measure(training: Training, epochs_factor: float = 1.0) -> Overhead:
-    """Time a training with and without the probe and compare the final weights of two short ones."""
-    x, y = training.data()
-    epochs = max(training.warm_up + 5, int(training.epochs * epochs_factor))
+class Unstoppable(DeepLocalize):
+    """Goes on probing after an error, where the procedure would have ended the training."""
+
+    def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
+        super().on_train_batch_end(batch, logs)
+        self.verdict = None
+        self.model.stop_training = False
+
+
+def measure(training: Training, seconds: float) -> Overhead:
+    """Time a training of about ``seconds`` with and without the probe, and everything else about it."""
+    epoch_seconds = statistics.median(_plain_epochs(training, 4)[1:])
+    epochs = max(WARM_UP + 5, math.ceil(seconds / epoch_seconds))
+    plain, probed, localizer = _side_by_side(training, epochs)
+    fit = localizer.trace.fits[0] if localizer.trace else None
+    memory = [[peak_megabytes(training.name, mode) for mode in ("plain", "probed")] for _ in range(3)]
+    megabytes = [statistics.median(column) for column in zip(*memory, strict=True)]
+    pairs = list(zip(plain, probed, strict=True))[WARM_UP:]
+    return Overhead(
+        name=training.name,
+        plain_seconds=sum(plain),
+        probed_seconds=sum(probed),
+        ratio=sum(probed) / sum(plain),
+        typical=statistics.median(q / p for p, q in pairs),
+        declared=sum(fit.observation_seconds.values()) / sum(plain) if fit else math.nan,
+        epochs=epochs,
+        steps_per_epoch=training.steps_per_epoch,
+        observed_steps=len(fit.statistics.steps) if fit else 0,
+        plain_megabytes=megabytes[0],
+        memory_ratio=megabytes[1] / megabytes[0],
+        identical=same_weights(training),
+        deeplocalize=_deeplocalize_ratio(training, epoch_seconds),
+    )
+
+
+def _plain_epochs(training: Training, epochs: int) -> list[float]:
+    times = EpochTimes()
+    training.make().fit(**training.arguments(), epochs=epochs, verbose=0, callbacks=[times])
+    return times.seconds
+
+
+def _side_by_side(training: Training, epochs: int) -> tuple[list[float], list[float], Localizer]:
+    """Seconds of each epoch without and with the probe."""
     first, second = threading.Semaphore(1), threading.Semaphore(0)
     plain, probed = Turn(first, second), Turn(second, first)
     localizer = Localizer(verbose=0)
@@ -69,17 +147,15 @@ def measure(training: Training, epochs_factor: float = 1.0) -> Overhead:
 
     def train(turn: Turn, callbacks: list[Any]) -> None:
         try:
-            model = training.make()
-            model.fit(x, y, batch_size=training.batch_size, epochs=epochs, verbose=0, callbacks=callbacks)
+            training.make().fit(**training.arguments(), epochs=epochs, verbose=0, callbacks=turn.around(callbacks))
         except BaseException as error:
             failures.append(error)
         finally:
             turn.other.release()
 
     threads = [
-        threading.Thread(target=train, args=(plain, [plain])),
-        # The watch begins its epoch before the turn and ends it after: its own callbacks are inside the measured time.
-        threading.Thread(target=train, args=(probed, [probed, localizer])),
+        threading.Thread(target=train, args=(plain, [])),
+        threading.Thread(target=train, args=(probed, [localizer])),
     ]
     for thread in threads:
         thread.start()
@@ -87,18 +163,20 @@ def measure(training: Training, epochs_factor: float = 1.0) -> Overhead:
         thread.join()
     if failures:
         raise failures[0]
-    a, b = plain.seconds[training.warm_up :], probed.seconds[training.warm_up :]
-    trace = localizer.trace
-    return Overhead(
-        name=training.name,
-        plain_seconds=sum(a),
-        probed_seconds=sum(b),
-        ratio=sum(b) / sum(a),
-        middle=statistics.median(q / p for p, q in zip(a, b, strict=True)),
-        steps_per_epoch=-(-len(x) // training.batch_size),
-        observed_steps=len(trace.fits[0].statistics.steps) if trace else 0,
-        identical=same_weights(training),
-    )
+    return plain.seconds, probed.seconds, localizer
+
+
+def _deeplocalize_ratio(training: Training, epoch_seconds: float) -> float | None:
+    x, y = training.arrays()
+    if training.pipeline or isinstance(x, list):
+        return None
+    times = EpochTimes()
+    try:
+        callback = Unstoppable(x, y, batch_size=training.batch_size)
+        training.make().fit(**training.arguments(), epochs=3, shuffle=False, verbose=0, callbacks=[callback, times])
+    except DeepLocalizeError:
+        return None
+    return statistics.median(times.seconds[1:]) / epoch_seconds
 
 
 def same_weights(training: Training, epochs: int = 3) -> bool:
@@ -108,7 +186,7 @@ def same_weights(training: Training, epochs: int = 3) -> bool:
 
 
 def _final_state(training: Training, epochs: int, session: ProbeSession | None) -> list[np.ndarray]:
-    x, y = training.data()
+    arguments = training.arguments()
     keras.backend.clear_session()
     keras.utils.set_random_seed(11)
     hooks = Hooks(session) if session is not None else None
@@ -116,7 +194,7 @@ def _final_state(training: Training, epochs: int, session: ProbeSession | None) 
         hooks.__enter__()
     try:
         model = training.make()
-        model.fit(x, y, batch_size=training.batch_size, epochs=epochs, verbose=0)
+        model.fit(**arguments, epochs=epochs, verbose=0)
     finally:
         if hooks is not None:
             hooks.__exit__()

@@ -14,8 +14,9 @@ from typing import Any
 
 from .measure import Overhead
 
-MEDIAN_GOAL = 1.05
-WORST_GOAL = 1.15
+MEDIAN_GOAL = 1.03
+WORST_GOAL = 1.10
+MEMORY_GOAL = 1.05
 
 
 def document(results: Sequence[Overhead]) -> dict[str, Any]:
@@ -30,7 +31,8 @@ def document(results: Sequence[Overhead]) -> dict[str, Any]:
         "versions": {"python": platform.python_version(), "tensorflow": tf.__version__, "keras": keras.__version__},
         "median_ratio": statistics.median(ratios),
         "worst_ratio": max(ratios),
-        "goals": {"median": MEDIAN_GOAL, "worst": WORST_GOAL},
+        "worst_memory_ratio": max(result.memory_ratio for result in results),
+        "goals": {"median": MEDIAN_GOAL, "worst": WORST_GOAL, "memory": MEMORY_GOAL},
         "identical_weights": all(result.identical for result in results),
         "trainings": [asdict(result) for result in results],
     }
@@ -41,24 +43,31 @@ def table(data: dict[str, Any]) -> str:
     lines = [
         "# Overhead of the probe",
         "",
-        f"{data['date']}, {data['machine']}, {versions}. Steady state: epochs after the warm-up, in turn with the same",
-        "training without the probe. `python -m benchmarks.overhead` measures this again.",
+        f"{data['date']}, {data['machine']}, {versions}. Epochs in turn with the same training without the probe.",
+        "*Whole* is all epochs with the probe over all without, tracing included; *typical* is the median of the",
+        "ratios of single epochs after the first; *booked* is what the probe itself counted. Scoring the model once",
+        "after training is in none of them. Memory is the peak of processes of their own. *DeepLocalize* is the",
+        "published procedure on the same training, per epoch (a lower bound: it is not stopped, but looks no further",
+        "than its first error). `python -m benchmarks.overhead` measures this again.",
         "",
-        "| training | with / without | typical epoch | steps per epoch | steps observed | same weights |",
-        "|---|---:|---:|---:|---:|---|",
+        "| training | whole | typical | booked | steps | observed | memory | same weights | DeepLocalize |",
+        "|---|---:|---:|---:|---:|---:|---:|---|---:|",
     ]
     for row in data["trainings"]:
         same = "yes, bit for bit" if row["identical"] else "NO"
+        published = "not possible" if row["deeplocalize"] is None else f"{row['deeplocalize']:.1f}"
         lines.append(
-            f"| {row['name']} | {row['ratio']:.3f} | {row['middle']:.3f} | {row['steps_per_epoch']} "
-            f"| {row['observed_steps']} | {same} |"
+            f"| {row['name']} | {row['ratio']:.3f} | {row['typical']:.3f} | {row['declared']:.1%} "
+            f"| {row['epochs'] * row['steps_per_epoch']} | {row['observed_steps']} | {row['memory_ratio']:.3f} "
+            f"| {same} | {published} |"
         )
     lines += [
         "",
         f"Load average at the end {data['load']}: above the number of cores, ratios scatter by a tenth and more, "
         "also below 1.",
         "",
-        f"Median {data['median_ratio']:.3f} (goal {MEDIAN_GOAL}), worst {data['worst_ratio']:.3f} (goal {WORST_GOAL}).",
+        f"Median {data['median_ratio']:.3f} (goal {MEDIAN_GOAL}), worst {data['worst_ratio']:.3f} (goal {WORST_GOAL}), "
+        f"worst memory {data['worst_memory_ratio']:.3f} (goal {MEMORY_GOAL}).",
         "",
     ]
     return "\n".join(lines)

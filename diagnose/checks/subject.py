@@ -123,7 +123,9 @@ class Subject:
 
     def column_of(self, layer: LayerFacts) -> int:
         """Column of ``layer`` in the statistics."""
-        return self.fit.model.layers.index(layer)
+        layers = self.fit.model.layers
+        at_its_index = layer.index < len(layers) and layers[layer.index] is layer
+        return layer.index if at_its_index else layers.index(layer)
 
     def tail(self, share: float = 0.2) -> slice:
         """The last part of the samples, at least one."""

@@ -94,6 +94,8 @@ class FitWatch:
         with session.soft("training steps"):
             self.steps = StepWatch(session, model, self.data, self.facts.steps_per_epoch)
             self.steps.built = self.describe
+            if self.facts.steps_per_epoch:
+                self.steps.total_steps = self.facts.steps_per_epoch * (self.facts.epochs - self.facts.initial_epoch)
             self.steps.attach()
 
     def epoch_begin(self, epoch: int) -> None:
@@ -158,6 +160,7 @@ class FitWatch:
             seconds=self.seconds if self.seconds is not None else time.perf_counter() - self.started,
             exception=self.exception,
             evaluation=self.evaluation,
+            observation_seconds=dict(self.steps.account.spent) if self.steps else {},
         )
 
 

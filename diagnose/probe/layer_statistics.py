@@ -1,157 +1,153 @@
-"""The statistics of one layer at one step, as operations inside a compiled function."""
+"""The statistics of one layer at one step, computed by NumPy on the tensors of a step as they become known.
+
+As operations of the graph they would be some hundred per layer: tracing and optimizing those takes longer than tracing
+the training step itself. Here a layer costs the graph two operations, and one for each of its variables.
+"""
 
 from __future__ import annotations
 
-from typing import Any
+import math
+from collections.abc import Sequence
 
-from ..trace import LAYER_STATISTICS
+import numpy as np
 
 #: Range of activations that can saturate.
 BOUNDED = {"sigmoid": (0.0, 1.0), "hard_sigmoid": (0.0, 1.0), "tanh": (-1.0, 1.0), "softsign": (-1.0, 1.0)}
 #: Units of these are dead when they are never above zero: no gradient flows through them.
 DYING = {"relu", "relu6"}
 _NEAR_BOUND = 0.01  # of the distance between output and bound, as the trace defines saturation
+#: Means and shares of a larger tensor are taken from about this many of its entries: their standard error is then 0.1 %
+#: of the spread, and neither time nor memory grows with the tensor. Extremes and dead units are taken from all entries.
+MAX_ENTRIES = 2**20
 
-Values = dict[str, Any]
-
-
-def column(values: Values) -> Any:
-    """Stack one layer's statistics in the order of LAYER_STATISTICS; NaN for what is missing."""
-    import tensorflow as tf
-
-    missing = tf.constant(float("nan"), tf.float32)
-    return tf.stack([tf.cast(values.get(name, missing), tf.float32) for name in LAYER_STATISTICS])
-
-
-def activation_statistics(output: Any, activation: str | None, dying: bool, bounded: bool) -> Values:
-    """Statistics of a layer's output (rows first)."""
-    import tensorflow as tf
-
-    x = tf.cast(output, tf.float32)
-    clean, finite, count = _finite_part(x)
-    mean = tf.reduce_sum(clean) / count
-    centred = tf.where(finite, clean - mean, 0.0)
-    infinity = tf.constant(float("inf"), tf.float32)
-    values: Values = {
-        "activation_mean": mean,
-        "activation_std": norm(centred) / tf.sqrt(count),
-        "activation_min": _or_nan(tf.reduce_min(tf.where(finite, x, infinity)), count > 0),
-        "activation_max": _or_nan(tf.reduce_max(tf.where(finite, x, -infinity)), count > 0),
-        "activation_nonfinite": 1.0 - count / tf.cast(tf.size(x), tf.float32),
-        "zero_fraction": _share(tf.equal(x, 0.0)),
-    }
-    rank = x.shape.rank
-    if rank is not None and rank >= 2:
-        spread = tf.reduce_mean(tf.math.reduce_std(clean, axis=0))
-        values["batch_std"] = _or_nan(spread, tf.shape(x)[0] > 1)
-        if dying:
-            values["dead_fraction"] = _share(tf.reduce_all(x <= 0.0, axis=list(range(rank - 1))))
-    if bounded and activation in BOUNDED:
-        low, high = BOUNDED[activation]
-        values["saturated_fraction"] = _share(tf.logical_or(x <= low + _NEAR_BOUND, x >= high - _NEAR_BOUND))
-    return values
+ACTIVATION_STATISTICS = (
+    "activation_mean",
+    "activation_std",
+    "activation_min",
+    "activation_max",
+    "activation_nonfinite",
+    "zero_fraction",
+    "batch_std",
+    "dead_fraction",
+    "saturated_fraction",
+)
+GRADIENT_STATISTICS = ("gradient_norm", "gradient_nonfinite")
+WEIGHT_STATISTICS = ("weight_norm", "weight_max", "weight_nonfinite")
 
 
-def output_gradient_statistics(gradient: Any) -> Values:
+def activation_statistics(output: np.ndarray, dying: bool, bounds: tuple[float, float] | None) -> np.ndarray:
+    """Values of ACTIVATION_STATISTICS of a layer's output (rows first), shape ``(9,)``."""
+    x = floats(output)
+    if not x.size:
+        return np.full(len(ACTIVATION_STATISTICS), np.nan)
+    low, high = x.min(), x.max()  # NaN spreads, so both are finite only if all entries are
+    part = _few_columns(x) if x.ndim >= 2 else x
+    nonfinite = 0.0
+    if np.isfinite(low) and np.isfinite(high):
+        mean, std, spread = _moments(part)
+    else:
+        finite = np.isfinite(x)
+        nonfinite = 1.0 - float(finite.mean())
+        low, high = (np.nan, np.nan) if nonfinite == 1.0 else (x[finite].min(), x[finite].max())
+        finite = np.isfinite(part)
+        mean, std, _ = _moments(part[finite])
+        spread = _moments(np.where(finite, part, 0.0))[2]
+    saturated = dead = np.nan
+    if bounds is not None:
+        near = (part <= bounds[0] + _NEAR_BOUND) | (part >= bounds[1] - _NEAR_BOUND)
+        saturated = float(near.mean())
+    if dying and x.ndim >= 2:
+        dead = float((x.reshape(-1, x.shape[-1]).max(axis=0) <= 0.0).mean())
+    spread = spread if x.ndim >= 2 and len(x) > 1 else np.nan
+    zeros = 1.0 - np.count_nonzero(part) / part.size
+    return np.array([mean, std, low, high, nonfinite, zeros, spread, dead, saturated])
+
+
+def output_gradient_norm(gradient: np.ndarray) -> float:
     """Root mean square over the batch of each example's gradient norm."""
-    import tensorflow as tf
-
-    dense = tf.cast(tf.convert_to_tensor(gradient), tf.float32)
-    rows = tf.cast(tf.shape(dense)[0], tf.float32) if dense.shape.rank else tf.constant(1.0)
-    return {"output_gradient_norm": norm(dense) / tf.sqrt(rows)}
+    return norm([gradient]) / math.sqrt(len(gradient)) if gradient.ndim and len(gradient) else math.nan
 
 
-def weight_statistics(weights: list[Any], after: list[Any], gradients: list[Any]) -> Values:
-    """Statistics of the weights before the step, of their change by it, and of their gradients (None: unconnected)."""
-    import tensorflow as tf
-
-    values: Values = {}
-    if weights:
-        flat = [tf.cast(w, tf.float32) for w in weights]
-        values["weight_norm"] = norm(*flat)
-        values["weight_max"] = tf.reduce_max(tf.stack([tf.reduce_max(tf.abs(w)) for w in flat]))
-        values["weight_nonfinite"] = _nonfinite_share(flat)
-    if after:
-        values["update_norm"] = norm(
-            *[tf.cast(b, tf.float32) - tf.cast(a, tf.float32) for a, b in zip(weights, after, strict=True)]
-        )
-    present = [tf.cast(tf.convert_to_tensor(g), tf.float32) for g in gradients if g is not None]
-    if present:
-        values["gradient_norm"] = norm(*present)
-        values["gradient_nonfinite"] = _nonfinite_share(present)
-    return values
+def weight_statistics(weights: Sequence[np.ndarray]) -> tuple[float, float, float]:
+    """Values of WEIGHT_STATISTICS; NaN without weights."""
+    weights = [w for w in (floats(w) for w in weights) if w.size]
+    if not weights:
+        return math.nan, math.nan, math.nan
+    largest = float(max(max(w.max(), -w.min()) if np.isfinite(w.min()) else _largest(w) for w in weights))
+    return norm(weights), largest, nonfinite_share(weights)
 
 
-def predicted_change(gradients: list[Any], before: list[Any], after: list[Any]) -> Any | None:
-    """Inner product of the gradients (None: unconnected) and the change of the weights; None without any gradient."""
-    import tensorflow as tf
-
-    parts = []
-    for gradient, old, new in zip(gradients, before, after, strict=True):
-        if isinstance(gradient, tf.IndexedSlices):  # an embedding: its rows that the batch used
-            rows = gradient.indices
-            parts.append(_inner_product(gradient.values, tf.gather(old, rows), tf.gather(new, rows)))
-        elif gradient is not None:
-            parts.append(_inner_product(gradient, old, new))
-    return tf.add_n(parts) if parts else None
+def _largest(weights: np.ndarray) -> float:
+    return float(np.abs(weights).max())
 
 
-def _inner_product(gradient: Any, old: Any, new: Any) -> Any:
-    import tensorflow as tf
-
-    change = tf.cast(new, tf.float32) - tf.cast(old, tf.float32)
-    return tf.reduce_sum(tf.cast(gradient, tf.float32) * change)
-
-
-def total(values: list[Any]) -> Any:
-    """Sum of all entries of all tensors as a float32 scalar, 0 for no tensors."""
-    import tensorflow as tf
-
-    return tf.add_n([tf.constant(0.0), *[tf.reduce_sum(tf.cast(value, tf.float32)) for value in values]])
+def norm(tensors: Sequence[np.ndarray]) -> float:
+    """L2 norm over all entries; not finite only if an entry is not (or the norm itself exceeds float64)."""
+    squares = 0.0
+    for tensor in tensors:
+        flat = floats(tensor).reshape(-1)
+        square = float(np.dot(flat, flat))
+        if not 1e-30 < square < 1e30:  # near the ends of float32, or not finite
+            square = float(np.sum(np.square(flat, dtype=np.float64)))
+        squares += square
+    return math.sqrt(squares) if squares >= 0 else math.nan
 
 
-def scalars(values: list[Any | None]) -> Any:
-    """One float32 vector; NaN for what is missing."""
-    import tensorflow as tf
-
-    missing = tf.constant(float("nan"), tf.float32)
-    return tf.stack([missing if value is None else tf.reshape(tf.cast(value, tf.float32), []) for value in values])
-
-
-def norm(*tensors: Any) -> Any:
-    """L2 norm over all entries; scaled by the largest entry, so that 1e25 does not overflow when squared."""
-    import tensorflow as tf
-
-    largest = tf.reduce_max(tf.stack([tf.reduce_max(tf.abs(t)) if _can_reduce(t) else 0.0 for t in tensors]))
-    scale = tf.where(largest > 0.0, largest, 1.0)
-    return scale * tf.sqrt(tf.add_n([tf.reduce_sum(tf.square(t / scale)) for t in tensors]))
+def nonfinite_share(tensors: Sequence[np.ndarray]) -> float:
+    """Share of entries that are NaN or infinite."""
+    total = sum(t.size for t in tensors)
+    if math.isfinite(norm(tensors)) or not total:
+        return 0.0
+    return float(sum(np.count_nonzero(~np.isfinite(floats(t))) for t in tensors) / total)
 
 
-def _can_reduce(tensor: Any) -> bool:
-    return bool(tensor.shape.num_elements() != 0)
+def gradient_statistics(gradient: np.ndarray, before: np.ndarray, after: np.ndarray) -> np.ndarray:
+    """Of one variable: norm and non-finite share of its gradient, and the change that it predicts, shape ``(3,)``."""
+    return np.array([norm([gradient]), nonfinite_share([gradient]), inner_product(gradient, before, after)])
 
 
-def _finite_part(x: Any) -> tuple[Any, Any, Any]:
-    import tensorflow as tf
-
-    finite = tf.math.is_finite(x)
-    return tf.where(finite, x, 0.0), finite, tf.reduce_sum(tf.cast(finite, tf.float32))
-
-
-def _share(mask: Any) -> Any:
-    import tensorflow as tf
-
-    return tf.reduce_mean(tf.cast(mask, tf.float32))
-
-
-def _or_nan(value: Any, condition: Any) -> Any:
-    import tensorflow as tf
-
-    return tf.where(condition, value, tf.constant(float("nan"), value.dtype))
+def sparse_gradient_statistics(
+    values: np.ndarray, indices: np.ndarray, before: np.ndarray, after: np.ndarray
+) -> np.ndarray:
+    """The same of an embedding, whose gradient is given for the rows that the batch used, each use on its own."""
+    if not len(indices):
+        return np.zeros(3)
+    values = floats(values).reshape(len(indices), -1)
+    order = np.argsort(indices, kind="stable")
+    rows, first = np.unique(indices[order], return_index=True)
+    gradient = np.add.reduceat(values[order], first, axis=0)
+    nonfinite = nonfinite_share([gradient]) * gradient.size / before.size
+    return np.array([norm([gradient]), nonfinite, inner_product(gradient, before[rows], after[rows])])
 
 
-def _nonfinite_share(tensors: list[Any]) -> Any:
-    import tensorflow as tf
+def inner_product(gradient: np.ndarray, before: np.ndarray, after: np.ndarray) -> float:
+    """How much a linear function with this gradient changes from ``before`` to ``after``."""
+    change = floats(after).reshape(-1) - floats(before).reshape(-1)
+    return float(np.dot(floats(gradient).reshape(-1), change))
 
-    bad = tf.add_n([tf.reduce_sum(tf.cast(tf.logical_not(tf.math.is_finite(t)), tf.float32)) for t in tensors])
-    return bad / tf.cast(tf.add_n([tf.size(t, out_type=tf.int64) for t in tensors]), tf.float32)
+
+def floats(tensor: np.ndarray) -> np.ndarray:
+    """The same numbers in float32 (half precision sums badly) or float64."""
+    return tensor if tensor.dtype in (np.float32, np.float64) else np.asarray(tensor, dtype=np.float32)
+
+
+def _few_columns(x: np.ndarray) -> np.ndarray:
+    """All rows, and so many columns of the flattened rest that about MAX_ENTRIES are left, spread over all units."""
+    flat = x.reshape(len(x), -1)
+    stride = -(-x.size // MAX_ENTRIES)
+    while math.gcd(stride, x.shape[-1]) != 1:
+        stride += 1
+    return flat[:, ::stride] if stride > 1 else flat
+
+
+def _moments(x: np.ndarray) -> tuple[float, float, float]:
+    """Mean, standard deviation, and the mean over columns of the standard deviation over rows."""
+    if not x.size:
+        return math.nan, math.nan, math.nan
+    wide = np.float64 if max(x.max(), -x.min()) > 1e15 else None  # squares that float32 cannot hold
+    means = x.mean(axis=0, dtype=wide)
+    centred = x - means
+    variances = np.einsum("i...,i...->...", centred, centred) / len(x)
+    mean = float(np.mean(means))
+    std = math.sqrt(float(np.mean(variances)) + float(np.var(means)))
+    return mean, std, float(np.mean(np.sqrt(variances)))

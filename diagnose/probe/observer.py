@@ -9,22 +9,26 @@ step itself stays untouched, so training with the probe gives the same weights, 
 from __future__ import annotations
 
 import functools
+import itertools
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from ..trace import LAYER_STATISTICS, STEP_SERIES
-from .graph import Flow, LayerGraph, traced_graph
+from ..trace import LAYER_STATISTICS
+from .array_operations import is_ours, numbers, view
+from .call_log import Call, CallLog, graph_tensors, is_float
+from .graph import LayerGraph, traced_graph
 from .layer_statistics import (
+    ACTIVATION_STATISTICS,
+    BOUNDED,
     DYING,
+    WEIGHT_STATISTICS,
     activation_statistics,
-    column,
+    gradient_statistics,
     norm,
-    output_gradient_statistics,
-    predicted_change,
-    scalars,
-    total,
+    output_gradient_norm,
+    sparse_gradient_statistics,
     weight_statistics,
 )
 from .learning_rate import rate_from, rate_source
@@ -79,14 +83,6 @@ class Observation:
     series: dict[str, float]
 
 
-@dataclass
-class _Call:
-    """Output of one layer in the traced forward pass, with the logits that Keras may use in its place."""
-
-    output: Any
-    logits: Any | None
-
-
 @dataclass(frozen=True)
 class _Objective:
     """What a model says of a batch; ``penalty`` is the part of ``loss`` that is regularization."""
@@ -115,6 +111,8 @@ class StepObserver:
         self._repeatable = True
         self._spec = element_spec
         self._function: Any = None
+        self._forward: Any = None
+        self._places: list[tuple[list[int], list[int]]] | None = None
         self.has_loss = True
         self.traced: LayerGraph | None = None
 
@@ -126,73 +124,158 @@ class StepObserver:
         """
         after = [_read(v) for v in self.model.trainable_variables]
         arguments = (batch, before.trainable, before.state, after, before.rate)
-        if self.is_eager:
+        if self._function is None and not self.is_eager:
             with untouched_randomness(self.restore_randomness):
-                packed = self._compute(*arguments)
-        else:
-            if self._function is None:
-                with untouched_randomness(self.restore_randomness):
-                    self._function = self._trace(arguments)
-            packed = self._function(*arguments)
-        table, scalars = (np.asarray(part) for part in packed)
-        series = dict(zip(STEP_SERIES, (float(value) for value in scalars[1:]), strict=True))
-        if not self._repeatable:
-            series["loss_after"] = float("nan")
-        return Observation(table, float(scalars[0]), series)
+                self._function = self._trace(self._compute, arguments)
+        seen = [np.asarray(part) for part in self._run(self._function or self._compute, arguments)]
+        loss_after = float("nan")
+        if self.one_step and self.has_loss and self._repeatable:
+            loss_after = self._loss_after(batch, after, before.state)
+        with np.errstate(all="ignore"):
+            return self._unpacked(seen, before, after, loss_after)
 
-    def _trace(self, arguments: tuple[Any, ...]) -> Any:
+    def _run(self, function: Any, arguments: tuple[Any, ...]) -> Any:
+        if not self.is_eager:
+            return function(*arguments)
+        with untouched_randomness(self.restore_randomness):
+            return function(*arguments)
+
+    def _loss_after(self, batch: Any, after: list[Any], state: list[Any]) -> float:
+        arguments = (batch, after, state)
+        if self._forward is None and not self.is_eager:
+            with untouched_randomness(self.restore_randomness):
+                self._forward = self._trace(self._loss_only, arguments)
+        return float(self._run(self._forward or self._loss_only, arguments))
+
+    def _trace(self, function: Any, arguments: tuple[Any, ...]) -> Any:
         import tensorflow as tf
 
         weights = tf.nest.map_structure(lambda v: tf.TensorSpec(v.shape, v.dtype), arguments[1:])
-        function = tf.function(self._compute, autograph=False, input_signature=[self._spec, *weights])
-        operations = _operations(function.get_concrete_function())
+        compiled = tf.function(function, autograph=False, input_signature=[self._spec, *weights])
+        operations = _operations(compiled.get_concrete_function())
         _refuse_side_effects(operations)
         self._repeatable = not any(name.startswith(_UNREPEATABLE) for name in operations)
-        return function
+        return compiled
 
-    def _compute(self, batch: Any, trainable: list[Any], state: list[Any], after: list[Any], rate: Any) -> Any:
+    def _loss_only(self, batch: Any, trainable: list[Any], state: list[Any]) -> Any:
+        return self._objective(_without_optionals(batch), trainable, state).loss
+
+    def _compute(
+        self, batch: Any, trainable: list[Any], state: list[Any], after: list[Any], rate: Any
+    ) -> tuple[Any, Any, Any]:
+        """Statistics of activations by layer, those of gradients by layer and by variable, and the series but one."""
         import keras
         import tensorflow as tf
 
         batch = _without_optionals(batch)
         x, _, _ = keras.utils.unpack_x_y_sample_weight(batch)
-        calls = _CallLog(self.layers)
+        calls = CallLog(self.layers)
         with tf.GradientTape(watch_accessed_variables=False) as tape:
-            for tensor in [*trainable, *[t for t in keras.tree.flatten(x) if _is_float(t)]]:
+            for tensor in [*trainable, *[t for t in keras.tree.flatten(x) if is_float(t)]]:
                 tape.watch(tensor)
             with calls:
                 objective = self._objective(batch, trainable, state)
-        loss = objective.loss
         if not tf.executing_eagerly():
-            self.traced = traced_graph(len(self.layers), calls.flows, _graph_tensors(objective.predicted))
-        seen = {i: call for i, call in enumerate(calls.calls) if call is not None}
-        positions = list(seen)
-        logits = [i for i in positions if seen[i].logits is not None]
-        sources = [*trainable, *[seen[i].output for i in positions], *[seen[i].logits for i in logits]]
-        gradients = tape.gradient(loss, sources) if loss is not None else [None] * len(sources)
-        weight_gradients = gradients[: len(trainable)]
-        output_gradients = dict(zip(positions, gradients[len(trainable) :], strict=False))
-        for i, gradient in zip(logits, gradients[len(trainable) + len(positions) :], strict=True):
-            if output_gradients[i] is None:  # Keras takes the loss from the logits, around the softmax or sigmoid
-                output_gradients[i] = gradient
-        variables = list(zip(self.model.trainable_variables, trainable, strict=True))
-        variables += list(zip(self.model.non_trainable_variables, state, strict=True))
-        columns = [
-            column(
-                self._layer_values(layer, calls.calls[i], output_gradients.get(i), variables, after, weight_gradients)
-            )
-            for i, layer in enumerate(self.layers)
+            self.traced = traced_graph(len(self.layers), calls.flows, graph_tensors(objective.predicted))
+        weight_gradients, output_gradients = self._gradients(tape, objective.loss, trainable, calls.calls)
+        none = len(ACTIVATION_STATISTICS)
+        activations = [self._activation(i, call) for i, call in enumerate(calls.calls)]
+        by_layer = [
+            numbers(output_gradient_norm, [gradient], 1) if gradient is not None else _unknown(1)
+            for gradient in output_gradients
         ]
-        table = tf.stack(columns, axis=1) if columns else tf.zeros([len(LAYER_STATISTICS), 0])
-        present = [tf.cast(tf.convert_to_tensor(g), tf.float32) for g in weight_gradients if g is not None]
-        series = {
-            "loss_before": loss,
-            "loss_after": self._objective(batch, after, state).loss if loss is not None and self.one_step else None,
-            "predicted_change": predicted_change(weight_gradients, trainable, after) if self.one_step else None,
-            "penalty": objective.penalty,
-            "learning_rate": rate_from(getattr(self.model, "optimizer", None), rate),
+        by_variable = [_variable_gradient(*given) for given in zip(weight_gradients, trainable, after, strict=True)]
+        missing = tf.constant(float("nan"))
+        loss = missing if objective.loss is None else objective.loss
+        series = tf.stack([loss, objective.penalty, rate_from(getattr(self.model, "optimizer", None), rate)])
+        activated = tf.concat(activations, 0) if activations else _unknown(none)
+        return activated, tf.concat([*by_layer, *by_variable, _unknown(1)], 0), series
+
+    def _gradients(
+        self, tape: Any, loss: Any, trainable: list[Any], calls: list[Call | None]
+    ) -> tuple[list[Any], list[Any]]:
+        """Gradients by trainable variable and by layer (of its output), None where there is none."""
+        if loss is None:
+            return [None] * len(trainable), [None] * len(calls)
+        seen = [(i, call) for i, call in enumerate(calls) if call is not None]
+        logits = [(i, call.logits) for i, call in seen if call.logits is not None]
+        sources = [*trainable, *[call.output for _, call in seen], *[tensor for _, tensor in logits]]
+        gradients = tape.gradient(loss, sources)
+        outputs: list[Any] = [None] * len(calls)
+        for (i, _), gradient in zip(seen, gradients[len(trainable) :], strict=False):
+            outputs[i] = gradient
+        for (i, _), gradient in zip(logits, gradients[len(trainable) + len(seen) :], strict=True):
+            if outputs[i] is None:  # Keras takes the loss from the logits, around the softmax or sigmoid
+                outputs[i] = gradient
+        return gradients[: len(trainable)], outputs
+
+    def _activation(self, index: int, call: Call | None) -> Any:
+        count = len(ACTIVATION_STATISTICS)
+        if call is None:
+            return _unknown(count)
+        layer = self.layers[index]
+        name = activation_name(layer)
+        direct = type(layer).__name__ not in _RECURRENT  # of a recurrent layer the output says little of its activation
+        dying = direct and _is_dying(layer, name)
+        bounds = BOUNDED.get(name or "") if direct else None
+        measure = functools.partial(activation_statistics, dying=dying, bounds=bounds)
+        return numbers(measure, [call.output], count)
+
+    def _unpacked(self, seen: list[np.ndarray], before: Snapshot, after: list[Any], loss_after: float) -> Observation:
+        activations, gradients, (loss, penalty, rate) = seen
+        layers = len(self.layers)
+        values = dict.fromkeys(LAYER_STATISTICS, np.full(layers, np.nan)) | {
+            name: activations[i :: len(ACTIVATION_STATISTICS)][:layers] for i, name in enumerate(ACTIVATION_STATISTICS)
         }
-        return table, scalars([norm(*present) if present else None, *(series[name] for name in STEP_SERIES)])
+        values["output_gradient_norm"] = gradients[:layers]
+        by_variable = gradients[layers : layers + 3 * len(after)].reshape(-1, 3)
+        table = np.stack([np.array(values[name], np.float32) for name in LAYER_STATISTICS])
+        for index, mine in enumerate(self._variables_of_layers()):
+            self._add_weights(table[:, index], mine, by_variable, before, after)
+        known = by_variable[~np.isnan(by_variable[:, 1])]  # the share of non-finite entries is known of each gradient
+        series = {
+            "loss_before": float(loss),
+            "loss_after": loss_after,
+            "predicted_change": float(known[:, 2].sum()) if self.one_step and len(known) else float("nan"),
+            "penalty": float(penalty),
+            "learning_rate": float(rate),
+        }
+        whole = float(np.sqrt(np.sum(known[:, 0] ** 2))) if len(known) else float("nan")
+        return Observation(table, whole, series)
+
+    def _add_weights(
+        self, column: np.ndarray, mine: tuple[list[int], list[int]], by_variable: np.ndarray, *around: Any
+    ) -> None:
+        """Write what is known of a layer's weights and their gradients into its column of the table."""
+        before, after = around
+        place = {name: i for i, name in enumerate(LAYER_STATISTICS)}
+        trained, held = mine
+        weights = [view(before.trainable[i]) for i in trained] or [view(before.state[i]) for i in held]
+        for name, value in zip(WEIGHT_STATISTICS, weight_statistics(weights), strict=True):
+            column[place[name]] = value
+        if not trained:
+            return
+        column[place["update_norm"]] = norm([view(after[i]) - w for i, w in zip(trained, weights, strict=True)])
+        sizes = np.array([w.size for w in weights])
+        norms, nonfinite = by_variable[trained, 0], by_variable[trained, 1]
+        known = ~np.isnan(nonfinite)
+        if known.any():
+            column[place["gradient_norm"]] = np.sqrt(np.sum(norms[known] ** 2))
+            column[place["gradient_nonfinite"]] = np.average(nonfinite[known], weights=sizes[known])
+
+    def _variables_of_layers(self) -> list[tuple[list[int], list[int]]]:
+        """By layer, the places of its trainable variables among the model's, and those of its frozen float weights."""
+        if self._places is None:
+            trainable = {id(v): i for i, v in enumerate(self.model.trainable_variables)}
+            state = {id(v): i for i, v in enumerate(self.model.non_trainable_variables) if is_float(_read(v))}
+            self._places = [
+                (
+                    [trainable[id(v)] for v in layer.trainable_variables if id(v) in trainable],
+                    [state[id(v)] for v in layer.weights if id(v) in state],
+                )
+                for layer in self.layers
+            ]
+        return self._places
 
     def _objective(self, batch: Any, trainable: list[Any], state: list[Any]) -> _Objective:
         """Run the model and its loss with the given values of its variables; nothing of the user's changes."""
@@ -206,29 +289,8 @@ class StepObserver:
             has_training = getattr(model, "_call_has_training_arg", True)
             predicted = model(x, training=True) if has_training else model(x)
             loss = self._loss(x, y, predicted, sample_weight)
-            penalty = total([*getattr(model, "losses", ())])
-        return _Objective(predicted, None if loss is None else total([loss]), penalty)
-
-    def _layer_values(  # noqa: PLR0917
-        self, layer: Any, call: _Call | None, gradient: Any, variables: Any, after: Any, weight_gradients: Any
-    ) -> dict[str, Any]:
-        values: dict[str, Any] = {}
-        if call is not None:
-            name, kind = activation_name(layer), type(layer).__name__
-            direct = kind not in _RECURRENT
-            values |= activation_statistics(call.output, name, direct and _is_dying(layer, name), direct)
-        if gradient is not None:
-            values |= output_gradient_statistics(gradient)
-        position = {id(v): i for i, v in enumerate(self.model.trainable_variables)}
-        mine = [position[id(v)] for v in layer.trainable_variables if id(v) in position]
-        if mine:
-            before = [variables[i][1] for i in mine]
-            values |= weight_statistics(before, [after[i] for i in mine], [weight_gradients[i] for i in mine])
-        else:
-            held = {id(v): value for v, value in variables}
-            frozen = [held[id(w)] for w in layer.weights if id(w) in held and _is_float(held[id(w)])]
-            values |= weight_statistics(frozen, [], [])
-        return values
+            penalty = _total([*getattr(model, "losses", ())])
+        return _Objective(predicted, None if loss is None else _total([loss]), penalty)
 
     def _loss(self, x: Any, y: Any, predicted: Any, sample_weight: Any) -> Any:
         model = self.model
@@ -242,73 +304,20 @@ class StepObserver:
             raise
 
 
-class _CallLog:
-    """While active, notes the first output of each given layer; a context manager used during tracing only."""
-
-    def __init__(self, layers: list[Any]) -> None:
-        self.calls: list[_Call | None] = [None] * len(layers)
-        self.flows: list[Flow] = []
-        self._index = {id(layer): i for i, layer in enumerate(layers)}
-        self._original: Any = None
-
-    def __enter__(self) -> _CallLog:
-        import keras
-
-        self._original = original = keras.layers.Layer.__call__
-        log = self
-
-        @functools.wraps(original)
-        def __call__(layer: Any, *args: Any, **kwargs: Any) -> Any:
-            outputs = original(layer, *args, **kwargs)
-            index = log._index.get(id(layer))
-            if index is not None and log.calls[index] is None:
-                log.calls[index] = _first_dense_float(outputs)
-                log.flows.append(Flow(index, _graph_tensors((args, kwargs)), _graph_tensors(outputs)))
-            return outputs
-
-        keras.layers.Layer.__call__ = __call__
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        import keras
-
-        keras.layers.Layer.__call__ = self._original
-
-
-def _first_dense_float(outputs: Any) -> _Call | None:
-    import keras
+def _unknown(count: int) -> Any:
     import tensorflow as tf
 
-    for tensor in keras.tree.flatten(outputs):
-        if _is_float(tensor) and _in_current_graph(tensor):
-            logits = getattr(tensor, "_keras_logits", None)
-            if logits is None and not tf.executing_eagerly() and tensor.op.type in {"Softmax", "Sigmoid"}:
-                logits = tensor.op.inputs[0]
-            return _Call(tensor, logits)
-    return None
+    return tf.fill([count], tf.constant(float("nan"), tf.float64))
 
 
-def _graph_tensors(structure: Any) -> list[Any]:
-    """The symbolic tensors of the graph that is being traced; none when running eagerly."""
-    import keras
+def _variable_gradient(gradient: Any, before: Any, after: Any) -> Any:
     import tensorflow as tf
 
-    if tf.executing_eagerly():
-        return []
-    leaves = keras.tree.flatten(structure)
-    return [t for t in leaves if isinstance(t, tf.Tensor) and _in_current_graph(t)]
-
-
-def _is_float(tensor: Any) -> bool:
-    import tensorflow as tf
-
-    return isinstance(tensor, tf.Tensor) and tensor.dtype.is_floating
-
-
-def _in_current_graph(tensor: Any) -> bool:
-    import tensorflow as tf
-
-    return tf.executing_eagerly() or getattr(tensor, "graph", None) is tf.compat.v1.get_default_graph()
+    if gradient is None:
+        return _unknown(3)
+    if isinstance(gradient, tf.IndexedSlices):
+        return numbers(sparse_gradient_statistics, [gradient.values, gradient.indices, before, after], 3)
+    return numbers(gradient_statistics, [gradient, before, after], 3)
 
 
 def _is_dying(layer: Any, activation: str | None) -> bool:
@@ -329,10 +338,18 @@ def _base_train_step() -> Any:
     return next(c.__dict__["train_step"] for c in keras.Model.__mro__ if "train_step" in c.__dict__)
 
 
+def _total(values: list[Any]) -> Any:
+    """Sum of all entries of all tensors as a float32 scalar, 0 for no tensors."""
+    import tensorflow as tf
+
+    return tf.add_n([tf.constant(0.0), *[tf.reduce_sum(tf.cast(value, tf.float32)) for value in values]])
+
+
 def _operations(concrete: Any) -> set[str]:
-    """Types of all operations of a traced function and of the functions in it."""
+    """Types of all operations of a traced function and of the functions in it, without those that measure."""
     graph = concrete.graph.as_graph_def()
-    return {node.op for node in graph.node} | {node.op for f in graph.library.function for node in f.node_def}
+    nodes = itertools.chain(graph.node, *(function.node_def for function in graph.library.function))
+    return {node.op for node in nodes if not is_ours(node.name)}
 
 
 def _refuse_side_effects(operations: set[str]) -> None:

@@ -1,18 +1,66 @@
-"""When to look: dense at first, then ever more sparsely, and never beyond a share of the training time."""
+"""When to look: densely where training changes fast, sparsely where it does not, never beyond a share of its time."""
 
 from __future__ import annotations
 
+import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 #: Distance to the next sample as a share of the steps done: 1, 2, 4, 8 … samples per doubling stay at about three.
 GROWTH = 0.25
 #: Samples that are taken whatever they cost, so that even a slow training is seen.
 FREE_SAMPLES = 6
-#: Seconds of observing and of reading losses that are spent before the budget counts, so that a short training is seen
-#: in detail: its share would be a few milliseconds, which nobody would notice.
-FREE_SECONDS = 0.5
+#: Seconds of observing that are spent before the budget counts, so that a short training is seen in detail: its share
+#: would be a few milliseconds, which nobody would notice.
+FREE_SECONDS = 0.25
 FREE_READING_SECONDS = 0.05
+#: What Keras itself needed for the first step (seconds of the processor, almost all to trace it), below which the
+#: observer is traced at once; that takes less. Beyond, the training must be long enough to make it a share within the
+#: budget.
+FREE_TRACING_SECONDS = 10.0
+#: Tracing the observer, and taking rows from the first epoch of a pipeline.
+ONCE = ("tracing", "data")
 MAX_SAMPLES = 400
+#: Changes of the natural logarithm of a signal (loss, gradient norm, relative update) from one sample to the next that
+#: make the samples denser (a third or more) or sparser (a tenth or less); in between, the pace stays.
+FAST_CHANGE, SLOW_CHANGE = 0.3, 0.1
+_DENSEST, _SPARSEST = 1 / 8, 2.0
+
+
+@dataclass
+class CostAccount:
+    """What a training took and what watching it took, in seconds.
+
+    Attributes:
+        budget: Share of the training time that watching may take.
+        spent: Seconds by purpose; those of ONCE do not recur.
+    """
+
+    budget: float = 0.03
+    training_seconds: float = 0.0
+    spent: dict[str, float] = field(default_factory=dict)
+
+    def book(self, purpose: str, seconds: float) -> None:
+        self.spent[purpose] = self.spent.get(purpose, 0.0) + max(0.0, seconds)
+
+    @property
+    def recurring(self) -> float:
+        return sum(seconds for purpose, seconds in self.spent.items() if purpose not in ONCE)
+
+    def affordable(self) -> bool:
+        """Whether what recurs is within the budget.
+
+        What is spent once is paid back from half of the budget: a short training is seen well although tracing has cost
+        more than its share already, and a long one keeps the budget with everything counted.
+        """
+        allowed = self.budget * self.training_seconds
+        allowed -= min(sum(self.spent.get(purpose, 0.0) for purpose in ONCE), allowed / 2)
+        return self.recurring <= max(FREE_SECONDS, allowed)
+
+    def may_trace(self, first_step_seconds: float, remaining_seconds: float) -> bool:
+        """Whether tracing, which takes about as long as Keras's first step did, is worth it now."""
+        allowed = self.budget * (self.training_seconds + remaining_seconds)
+        return first_step_seconds <= max(FREE_TRACING_SECONDS, allowed)
 
 
 @dataclass
@@ -20,17 +68,18 @@ class SamplingSchedule:
     """Decides at which training steps the layers are observed.
 
     Attributes:
-        budget: Share of the training time that observing may take once the first samples are in.
+        account: What was spent so far; samples beyond the first wait until they are affordable.
         max_samples: Upper bound of kept samples per fit; reaching it drops every second one.
+        pace: Factor on the distance to the next sample: below 1 where training changes fast.
     """
 
-    budget: float = 0.03
+    account: CostAccount = field(default_factory=CostAccount)
     max_samples: int = MAX_SAMPLES
     samples: int = 0
     next_step: int = 0
-    observing_seconds: float = 0.0
-    training_seconds: float = 0.0
     forced: int = 0
+    pace: float = 1.0
+    _signals: tuple[float, ...] = ()
     _epoch_due: bool = True
     _epoch_stride: int = 1
 
@@ -43,25 +92,36 @@ class SamplingSchedule:
         """Sample the next ``steps`` steps whatever it costs (a loss became non-finite)."""
         self.forced = max(self.forced, steps)
 
+    def hurry(self, step: int) -> None:
+        """Sample as soon as affordable, and densely from there: something happens (the loss leaves its course)."""
+        self.next_step = min(self.next_step, step)
+        self.pace = _DENSEST
+
     def due(self, step: int) -> bool:
         """Whether to observe this step."""
         if self.forced > 0:
             return True
         if step < self.next_step and not self._epoch_due:
             return False
-        return self.samples < FREE_SAMPLES or self.affordable()
+        return self.samples < FREE_SAMPLES or self.account.affordable()
 
-    def affordable(self) -> bool:
-        """Whether the time spent on observing is within the budget."""
-        return self.observing_seconds <= FREE_SECONDS + self.budget * self.training_seconds
-
-    def taken(self, step: int, seconds: float) -> None:
-        """Book a sample and what it cost."""
+    def taken(self, step: int, signals: Sequence[float] = ()) -> None:
+        """Note a sample and what it showed: positive numbers whose relative change says how fast training changes."""
         self.samples += 1
         self.forced = max(0, self.forced - 1)
-        self.observing_seconds += seconds
         self._epoch_due = False
-        self.next_step = step + max(1, int(step * GROWTH))
+        self.pace = self._new_pace(tuple(signals))
+        self._signals = tuple(signals)
+        self.next_step = step + max(1, int(step * GROWTH * self.pace))
+
+    def _new_pace(self, signals: tuple[float, ...]) -> float:
+        pairs = zip(self._signals, signals, strict=False)
+        changes = [abs(math.log(new / old)) for old, new in pairs if _positive(old) and _positive(new)]
+        if not changes:
+            return self.pace
+        if max(changes) >= FAST_CHANGE:
+            return max(_DENSEST, self.pace / 2)
+        return min(_SPARSEST, self.pace * 2) if max(changes) <= SLOW_CHANGE else self.pace
 
     def thin(self) -> bool:
         """Whether the kept samples must be halved; epoch samples become half as frequent then."""
@@ -72,6 +132,56 @@ class SamplingSchedule:
         return True
 
 
+def _positive(value: float) -> bool:
+    return math.isfinite(value) and value > 0
+
+
+@dataclass
+class TypicalStep:
+    """How long a step takes when nobody looks, by a mean that forgets; 0 until known."""
+
+    seconds: float = 0.0
+
+    def add(self, seconds: float) -> None:
+        self.seconds = (
+            seconds if not self.seconds else self.seconds + 0.1 * (min(seconds, 4 * self.seconds) - self.seconds)
+        )
+
+    def excess(self, seconds: float) -> float:
+        """What a watched step took longer than a typical one."""
+        return max(0.0, seconds - self.seconds) if self.seconds else 0.0
+
+
+@dataclass
+class Course:
+    """Tells when a series leaves its course: by more than six times its usual distance from its recent mean."""
+
+    patience: int = 20
+    _mean: float = math.nan
+    _deviation: float = 0.0
+    _seen: int = 0
+
+    def left(self, value: float) -> bool:
+        """Take the next value and say whether it is far off."""
+        if not math.isfinite(value):
+            return False
+        self._seen += 1
+        if math.isnan(self._mean):
+            self._mean = value
+            return False
+        distance = abs(value - self._mean)
+        far = self._seen > self.patience and distance > 6 * self._deviation
+        self._mean += 0.1 * (value - self._mean)
+        self._deviation += 0.1 * (distance - self._deviation)
+        return far
+
+
+def share_spent(spent: Mapping[str, float], seconds: float) -> float:
+    """What watching took of the time that training took without it, 0..1 (NaN if there was none)."""
+    total = sum(spent.values())
+    return total / (seconds - total) if seconds > total else math.nan
+
+
 @dataclass
 class LossReader:
     """Turns a running mean that restarts every epoch into losses per step.
@@ -80,29 +190,30 @@ class LossReader:
     steps between two readings. Reading costs some microseconds, so it becomes sparse where steps are short.
     """
 
-    budget: float = 0.01
+    share: float = 1 / 3
     dense_steps: int = 100
     max_points: int = 4000
     steps: list[int] = field(default_factory=list)
     values: list[float] = field(default_factory=list)
-    reading_seconds: float = 0.0
     _total: float = 0.0
     _count: float = 0.0
     _stride: int = 1
     _last_step: int = -1
 
-    def due(self, step: int, training_seconds: float) -> bool:
-        """Whether to read after this step."""
+    def due(self, step: int, account: CostAccount) -> bool:
+        """Whether to read after this step: always in the beginning, then within a share of the budget."""
         if step < self.dense_steps:
             return True
-        allowed = FREE_READING_SECONDS + self.budget * training_seconds
-        return step - self._last_step >= self._stride and self.reading_seconds <= allowed
+        if step - self._last_step < self._stride:
+            return False
+        allowed = self.share * account.budget * account.training_seconds
+        return account.spent.get("reading", 0.0) <= max(FREE_READING_SECONDS, allowed)
 
     def restart(self) -> None:
         """The metric was reset (a new epoch)."""
         self._total = self._count = 0.0
 
-    def read(self, step: int, total: float, count: float, seconds: float) -> float:
+    def read(self, step: int, total: float, count: float) -> float:
         """Book a reading after ``step`` and return the mean loss since the reading before."""
         if count < self._count:
             self.restart()
@@ -110,7 +221,6 @@ class LossReader:
         value = (total - self._total) / window if window > 0 else float("nan")
         self._total, self._count = total, count
         self._last_step = step
-        self.reading_seconds += seconds
         if window > 0:
             self.steps.append(step)
             self.values.append(value)

@@ -16,7 +16,7 @@ from .feed import BatchFeed
 from .graph import LayerGraph
 from .model_facts import flat_layers, initial_statistics
 from .observer import NotObservable, Observation, Snapshot, StepObserver
-from .schedule import LossReader, SamplingSchedule
+from .schedule import CostAccount, Course, LossReader, SamplingSchedule, TypicalStep
 from .session import ProbeSession, ProbeStop, first_line
 
 #: Batches that are taken for the data sample from the first epoch of a dataset or generator.
@@ -44,8 +44,10 @@ class StepWatch:
         self.model_reference = weakref.ref(model)
         self.data = data
         self.steps_per_epoch = steps_per_epoch
-        self.schedule = SamplingSchedule(budget=session.budget)
+        self.account = CostAccount(session.budget)
+        self.schedule = SamplingSchedule(self.account)
         self.losses = LossReader()
+        self.total_steps: int | None = None
         self.initial: dict[int, dict[str, float]] = {}
         self.traced: LayerGraph | None = None
         self.built: Callable[[], None] = lambda: None
@@ -65,6 +67,9 @@ class StepWatch:
         self._wrapped: Any = None
         self._test: tuple[Any, Any] | None = None
         self._nonfinite_seen = False
+        self._course = Course()
+        self._typical = TypicalStep()
+        self._first_step_seconds: float | None = None
         self._epochs_begun = 0
         self._validation_ended = False
         self._per_call = max(1, int(getattr(model, "steps_per_execution", 1) or 1))
@@ -111,21 +116,45 @@ class StepWatch:
         if self.session.out_of_time():
             self.session.stopped = True
             raise ProbeStop
-        observe = self._observing and self.schedule.due(self.step)
+        observe = self._observing and self.schedule.due(self.step) and self._may_trace()
         if self._stepping_in and (observe or self._wants_data()):
             logs = self._run_fed(original, iterator, observe)
         else:
-            begin = time.perf_counter()
-            logs = original(iterator)
-            self.schedule.training_seconds += time.perf_counter() - begin
+            logs = self._train(original, iterator)
         self._after_step()
         return logs
+
+    def _train(self, original: Callable[[Any], Any], iterator: Any, purpose: str | None = None) -> Any:
+        """Call the training function and book it; what it takes longer when batches are handed over has a purpose."""
+        begin, worked = time.perf_counter(), time.thread_time()
+        logs = original(iterator)
+        seconds = time.perf_counter() - begin
+        if self._first_step_seconds is None:
+            self._first_step_seconds = time.thread_time() - worked  # tracing is the work of one thread
+        elif purpose is not None:
+            excess = self._typical.excess(seconds)
+            self.account.book(purpose, excess)
+            seconds -= excess
+        else:
+            self._typical.add(seconds)
+        self.account.training_seconds += seconds
+        return logs
+
+    def _may_trace(self) -> bool:
+        """Whether the observer is there, or tracing it is worth its time."""
+        if self._observer is not None or self._first_step_seconds is None or self.schedule.forced:
+            return True
+        left = self.total_steps - self.step if self.total_steps else self.step  # unknown: as long again
+        remaining = left / self._per_call * self._typical.seconds
+        return self.account.may_trace(self._first_step_seconds, remaining)
 
     def _after_step(self) -> None:
         self.step += self._per_call
         if self.step % _SAVE_EVERY < self._per_call:
+            begin = time.perf_counter()
             self.session.changed()
-        if self.losses.due(self.step, self.schedule.training_seconds):
+            self.account.book("saving", time.perf_counter() - begin)
+        if self.losses.due(self.step, self.account):
             with self.session.soft("the loss of a step"):
                 self._read_loss()
 
@@ -139,7 +168,7 @@ class StepWatch:
         batches, ended = _take(iterator, self._per_call)
         if not batches:
             return original(iterator)  # at its end: let Keras find that out by itself
-        before = None
+        before, prepared = None, time.perf_counter()
         with self.session.soft("a batch"):
             self._collect(batches, validation=False)
             before = self._before(batches[0], iterator.element_spec) if observe else None
@@ -147,14 +176,14 @@ class StepWatch:
         if feed is None or feed.element_spec is not iterator.element_spec:
             feed = self._feed = BatchFeed(iterator.element_spec)
         source = feed.short_iterator(batches) if ended else feed.iterator(batches)
-        begin = time.perf_counter()
+        purpose = "feeding" if observe else "data"
+        self.account.book(purpose, time.perf_counter() - prepared)
         try:
-            logs = original(source)
+            logs = self._train(original, source, purpose)
         except BaseException:
             feed.clear()
             raise
-        self.schedule.training_seconds += time.perf_counter() - begin
-        if observe and before is not None:
+        if observe and before is not None and self._may_trace():
             self._observe(batches[0], before, iterator.element_spec)
         return logs
 
@@ -163,13 +192,10 @@ class StepWatch:
         model = self.model_reference()
         if model is None:
             return None
-        begin = time.perf_counter()
         if self.step == 0 and not self._is_built(model):
             _build_by_tracing(model, spec)
             self._prepare()
-        snapshot = Snapshot.of(model)
-        self.schedule.observing_seconds += time.perf_counter() - begin
-        return snapshot
+        return Snapshot.of(model)
 
     def _prepare(self) -> None:
         """Measure the weights before the first step, as soon as there are any."""
@@ -204,8 +230,8 @@ class StepWatch:
             self.built()
         if first and not self._observer.has_loss:
             self.session.note("The model trains with a loss of its own (train_step); gradients are not recorded.")
-        # Tracing happens once; only what recurs counts against the budget.
-        self.schedule.taken(self.step, 0.0 if first else seconds)
+        self.account.book("tracing" if first else "observing", seconds)
+        self.schedule.taken(self.step, _signals(seen))
         self._keep(seen)
 
     def _keep(self, seen: Observation) -> None:
@@ -238,7 +264,10 @@ class StepWatch:
             return
         begin = time.perf_counter()
         total, count = float(tracker.total.numpy()), float(tracker.count.numpy())
-        value = self.losses.read(self.step - 1, total, count, time.perf_counter() - begin)
+        value = self.losses.read(self.step - 1, total, count)
+        if self._course.left(value):
+            self.schedule.hurry(self.step)
+        self.account.book("reading", time.perf_counter() - begin)
         if not np.isfinite(value) and not self._nonfinite_seen and self.losses.steps:
             self._nonfinite_seen = True
             self.schedule.force(_AFTER_NONFINITE)
@@ -304,6 +333,15 @@ class StepWatch:
             loss=np.asarray(self.losses.values, dtype=np.float64),
             **{name: np.asarray(values, dtype=np.float64) for name, values in self.series.items()},
         )
+
+
+def _signals(seen: Observation) -> tuple[float, ...]:
+    """Numbers that tell how fast training changes: loss, gradient norm, and the largest relative update of a layer."""
+    update = seen.values[LAYER_STATISTICS.index("update_norm")]
+    weight = seen.values[LAYER_STATISTICS.index("weight_norm")]
+    ratios = update[weight > 0] / weight[weight > 0]
+    largest = float(np.max(ratios[np.isfinite(ratios)], initial=0.0))
+    return abs(seen.series["loss_before"]), seen.gradient_norm, largest
 
 
 class _Feeds:

@@ -184,7 +184,34 @@ def make_lstm(keras: Any, layers: Any) -> tuple[Any, tuple[int, ...]]:
     return model, (100, 5, 4)
 
 
-@pytest.mark.parametrize("make", [make_mlp, make_cnn, make_lstm])
+def make_embedding(keras: Any, layers: Any) -> tuple[Any, tuple[int, ...]]:
+    inputs = keras.Input((6,))
+    ids = keras.ops.cast(keras.ops.clip(keras.ops.abs(inputs) * 4, 0, 9), "int32")
+    seen = layers.GlobalAveragePooling1D()(layers.Embedding(10, 4, embeddings_regularizer="l2")(ids))
+    model = keras.Model(inputs, layers.Dense(1, "sigmoid")(layers.concatenate([seen, layers.Dense(4)(inputs)])))
+    schedule = keras.optimizers.schedules.ExponentialDecay(0.05, 2, 0.9)
+    model.compile(keras.optimizers.Adam(schedule, clipnorm=1.0), "binary_crossentropy")
+    return model, (100, 6)
+
+
+def make_subclassed(keras: Any, layers: Any) -> tuple[Any, tuple[int, ...]]:
+    class Net(keras.Model):  # type: ignore[misc]
+        def __init__(self) -> None:
+            super().__init__()
+            self.hidden = layers.Dense(8, "gelu", dtype="mixed_bfloat16")
+            self.normal = layers.LayerNormalization()
+            self.head = layers.Dense(1, "sigmoid")
+
+        def call(self, x: Any, training: bool = False) -> Any:
+            hidden = self.normal(keras.ops.cast(self.hidden(x), "float32"))
+            return self.head(hidden + keras.random.normal(keras.ops.shape(hidden)) * 0.1 if training else hidden)
+
+    model = Net()
+    model.compile(keras.optimizers.AdamW(0.01, gradient_accumulation_steps=2), "binary_crossentropy")
+    return model, (100, 6)
+
+
+@pytest.mark.parametrize("make", [make_mlp, make_cnn, make_lstm, make_embedding, make_subclassed])
 @pytest.mark.parametrize("kind", ["arrays", "tf.data"])
 def test_training_is_unchanged_bit_for_bit(make: Callable[..., Any], kind: str, tmp_path: Path) -> None:
     import keras
