@@ -326,10 +326,8 @@ def _details(kind: str, subject: Subject, symptoms: Sequence[Symptom], where: La
     elif kind == "overfitting":
         details["direction"] = "too high"
         details["suggested_epochs"] = max(1, int(symptoms[0].details.get("best_epoch", 0)) + 1)
-    elif kind == "optimizer" and symptoms[0].check in OPTIMIZER_SETTINGS:
-        details["direction"] = symptoms[0].details.get("direction")
     elif kind == "optimizer":
-        details |= {"direction": "missing", "suggested_clipnorm": 1.0}
+        details |= _optimizer_details(symptoms[0])
     elif kind == "regularization":
         details["direction"] = "too high"
     elif kind in ("input_scaling", "target_scaling"):
@@ -341,6 +339,12 @@ def _details(kind: str, subject: Subject, symptoms: Sequence[Symptom], where: La
     if where is not None:
         details |= _layer_details(kind, subject, symptoms, where)
     return {name: value for name, value in details.items() if value is not None}
+
+
+def _optimizer_details(main: Symptom) -> dict[str, Any]:
+    if main.check in OPTIMIZER_SETTINGS:
+        return {"direction": main.details.get("direction")}
+    return {"direction": "missing", "suggested_clipnorm": 1.0}
 
 
 def _learning_rate_details(subject: Subject, symptoms: Sequence[Symptom]) -> dict[str, Any]:

@@ -129,3 +129,17 @@ def voted_skill(known: Neighbourhood, classes: np.ndarray) -> float:
     right = float((known.votes(np.eye(len(ids))[codes]).argmax(axis=1) == codes).mean())
     trivial = float(np.bincount(codes).max() / len(codes))
     return (right - trivial) / max(1 - trivial, 1e-12)
+
+
+def next_row_resemblance(sample: DataSample, rows: np.ndarray) -> float:
+    """Largest |correlation| of any input column with any column one row later, among the first 64 columns.
+
+    Near 1 for windows over a series, in which each row repeats most of the row before one place further on.
+    """
+    table = np.concatenate([np.asarray(part)[rows].reshape(len(rows), -1) for part in sample.inputs], axis=1)
+    table = np.nan_to_num(table[:, :PROJECTED].astype(float), posinf=0.0, neginf=0.0)
+    deviation = table.std(axis=0)
+    scaled = (table - table.mean(axis=0))[:, deviation > 0] / deviation[deviation > 0]
+    if len(scaled) < 3 or not scaled.shape[1]:
+        return 0.0
+    return float(np.abs(scaled[:-1].T @ scaled[1:]).max() / (len(scaled) - 1))

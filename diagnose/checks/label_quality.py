@@ -8,7 +8,7 @@ import numpy as np
 
 from ..findings import Symptom
 from ..measures import identifier_columns, inputs_are_tokens, telltale_column
-from ..neighbour_votes import MAX_ROWS, contradicted, neighbourhood, voted_skill
+from ..neighbour_votes import MAX_ROWS, contradicted, neighbourhood, next_row_resemblance, voted_skill
 from ..skill import classes_of
 from .registry import check
 from .subject import Subject
@@ -18,6 +18,7 @@ TOLD = 0.3
 SHIFTS = (-3, -2, -1, 1, 2, 3)
 NOTHING = 0.1
 MUCH = 0.5
+SERIES = 0.9
 
 
 @check("contradicted-labels", requires=("sample", "targets"))
@@ -64,7 +65,9 @@ def misaligned_labels(subject: Subject) -> Iterator[Symptom]:
     Why: One of two files has a header or a dropped row more than the other, or a window was cut one step too far.
     Threshold and its source: A tenth and a half, our choice; far apart, so that series whose neighbouring rows resemble
         each other (which then explain their own labels, too) are not meant.
-    When not: More rows than the sample holds, or data that came in batches: then neighbours are not seen.
+    When not: More rows than the sample holds, or data that came in batches: then neighbours are not seen. Windows over
+        a series, which hold their neighbours' labels by design: some column has a correlation above 0.9 with one of
+        the next row.
     """
     fit = subject.fit
     sample, target = fit.sample, subject.target
@@ -74,6 +77,8 @@ def misaligned_labels(subject: Subject) -> Iterator[Symptom]:
         return
     known = subject.neighbours if len(sample.inputs[0]) <= MAX_ROWS else neighbourhood(sample, whole=True)
     if known is None:
+        return
+    if next_row_resemblance(sample, known.rows) > SERIES:
         return
     labels = _numbers(subject, np.asarray(sample.targets[0])[known.rows])
     if labels is None or known.explained(labels) >= NOTHING:

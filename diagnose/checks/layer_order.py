@@ -28,7 +28,7 @@ def _by_index(subject: Subject) -> dict[int, LayerFacts]:
     return {layer.index: layer for layer in subject.fit.model.layers}
 
 
-def _next(subject: Subject, layer: LayerFacts, through: frozenset[str] = SHAPE_LAYERS) -> LayerFacts | None:
+def next_layer(subject: Subject, layer: LayerFacts, through: frozenset[str] = SHAPE_LAYERS) -> LayerFacts | None:
     """The only layer behind, past those of the classes ``through``; None where there are several or none."""
     known, current = _by_index(subject), layer
     for _ in range(len(known)):
@@ -42,7 +42,7 @@ def _next(subject: Subject, layer: LayerFacts, through: frozenset[str] = SHAPE_L
 
 def _stacked(subject: Subject) -> Iterator[tuple[LayerFacts, LayerFacts, str, str]]:
     for layer in subject.fit.model.layers:
-        first, following = own_activation(layer), _next(subject, layer)
+        first, following = own_activation(layer), next_layer(subject, layer)
         if following is None or following.class_name not in ACTIVATION_LAYERS or first in (None, "linear"):
             continue
         second = own_activation(following)
@@ -115,7 +115,7 @@ def hidden_softmax(subject: Subject) -> Iterator[Symptom]:
     for layer in hidden_linear_maps(subject.fit.model):
         if effective_activation(subject.fit.model, layer) != "softmax":
             continue
-        following = _next(subject, layer, SHAPE_LAYERS | ACTIVATION_LAYERS)
+        following = next_layer(subject, layer, SHAPE_LAYERS | ACTIVATION_LAYERS)
         if following is not None and following.class_name in LINEAR_MAP_LAYERS:
             yield Symptom(
                 "hidden-softmax",
@@ -189,7 +189,7 @@ def bias_before_normalization(subject: Subject) -> Iterator[Symptom]:
     When not: It costs a few parameters and harms nothing: a hint, never a fault.
     """
     for layer in hidden_linear_maps(subject.fit.model):
-        following = _next(subject, layer)
+        following = next_layer(subject, layer)
         if following is None or following.class_name != "BatchNormalization" or not layer.config.get("use_bias"):
             continue
         if own_activation(layer) == "linear":
@@ -213,7 +213,7 @@ def dropout_before_normalization(subject: Subject) -> Iterator[Symptom]:
     """
     for layer in subject.fit.model.layers:
         rate = layer.config.get("rate") or 0
-        following = _next(subject, layer, ACTIVATION_LAYERS | frozenset({"Flatten", "Reshape"}))
+        following = next_layer(subject, layer, ACTIVATION_LAYERS | frozenset({"Flatten", "Reshape"}))
         if layer.class_name not in DROPOUT_LAYERS or following is None or not rate:
             continue
         if following.class_name == "BatchNormalization":

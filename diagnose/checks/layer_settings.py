@@ -10,13 +10,26 @@ import numpy as np
 
 from ..findings import Symptom
 from ..measures import inputs_are_tokens
-from ..structure import RECURRENT_LAYERS, effective_activation, first_layers, has_any, hidden_linear_maps
+from ..structure import (
+    ACTIVATION_LAYERS,
+    LINEAR_MAP_LAYERS,
+    NORMALIZATION_LAYERS,
+    RECURRENT_LAYERS,
+    SHAPE_LAYERS,
+    effective_activation,
+    first_layers,
+    has_any,
+    hidden_linear_maps,
+)
 from ..trace import LayerFacts
+from .layer_order import next_layer
 from .registry import check
 from .subject import Subject
 
 PADDED = 0.5
 _RECTIFIERS = frozenset({"relu", "relu6"})
+#: What may stand between a layer and the one that takes up its output.
+_PASSED = SHAPE_LAYERS | ACTIVATION_LAYERS | NORMALIZATION_LAYERS
 
 
 @check("unsuitable-initial-bias", requires=("initial weights",))
@@ -102,8 +115,7 @@ def narrow_layer(subject: Subject) -> Iterator[Symptom]:
     Why: What the layers behind can tell apart lies on a line or in a plane; with a rectifier half of that is cut off.
     Threshold and its source: Two of eight, our choice; a quarter of the classes after Yang et al., Breaking the softmax
         bottleneck, 2018: the rank of the logits is at most the width.
-    When not: Codes of autoencoders, and layers that are given back by others beside them (gates, deviations, heads of
-        attention).
+    When not: Codes of autoencoders; scores of attention and gates, whose next step is no dense layer.
     """
     fit = subject.fit
     given = max((math.prod(size or 1 for size in shape[1:]) for shape in fit.model.input_shapes), default=0)
@@ -113,8 +125,10 @@ def narrow_layer(subject: Subject) -> Iterator[Symptom]:
     classes = (subject.task.classes or 0) if subject.task.kind == "multiclass" else 0
     for layer in hidden_linear_maps(fit.model):
         before = layer.input_shape[-1] if layer.input_shape else None
-        alone = len(layer.outbound) == 1 and sum(layer.outbound == item.outbound for item in fit.model.layers) == 1
-        if layer.class_name != "Dense" or not layer.units or not before or not alone:
+        following = next_layer(subject, layer, _PASSED)
+        if layer.class_name != "Dense" or not layer.units or not before or following is None:
+            continue
+        if following.class_name not in LINEAR_MAP_LAYERS:
             continue
         if (layer.units <= 2 and before >= 8) or 4 * layer.units <= classes:
             yield Symptom(

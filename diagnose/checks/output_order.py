@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 import numpy as np
@@ -14,6 +15,9 @@ from .output import RANGES
 from .registry import check
 from .subject import Subject
 
+#: What targets of a list are called; those of a dict carry their keys.
+_LISTED = re.compile(r"y\[\d+\]")
+
 
 @check("swapped-outputs", requires=("output layer", "targets"))
 def swapped_outputs(subject: Subject) -> Iterator[Symptom]:
@@ -25,7 +29,7 @@ def swapped_outputs(subject: Subject) -> Iterator[Symptom]:
     When not: Targets given by name, which Keras matches itself; outputs that are alike, which can take any order.
     """
     heads, targets = subject.heads, subject.fit.data.targets
-    if len(heads) < 2 or len(heads) != len(targets) or any(not item.name.startswith("y") for item in targets):
+    if len(heads) < 2 or len(heads) != len(targets) or any(_LISTED.fullmatch(item.name) is None for item in targets):
         return
     conflicts = np.array([[float(_conflicts(head, target)) for target in targets] for head in heads])
     if not np.diagonal(conflicts).any():

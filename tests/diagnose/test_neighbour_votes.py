@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from dlfix.diagnose.neighbour_votes import RIDGE, contradicted, neighbourhood, voted_skill
+from dlfix.diagnose.neighbour_votes import RIDGE, contradicted, neighbourhood, next_row_resemblance, voted_skill
 from dlfix.diagnose.trace import DataSample
 from sklearn.datasets import load_iris
 from sklearn.neighbors import KNeighborsClassifier
@@ -73,3 +73,12 @@ def test_few_rows_and_text_are_left_alone() -> None:
     assert neighbourhood(DataSample((X[:40],), (LABELS[:40],))) is None
     assert neighbourhood(DataSample((X.astype(str),), (LABELS,))) is None
     assert neighbourhood(DataSample((np.ones((90, 3)),), (np.arange(90),))) is None
+
+
+def test_windows_over_a_series_are_told_from_rows_of_their_own() -> None:
+    series = GENERATOR.normal(size=210)
+    windows = np.stack([series[start : start + 200] for start in range(8)], axis=1)
+    rows = np.arange(200)
+    assert next_row_resemblance(DataSample((windows[..., None],), (rows,)), rows) > 0.99
+    assert next_row_resemblance(DataSample((GENERATOR.normal(size=(200, 64)),), (rows,)), rows) < 0.4
+    assert next_row_resemblance(DataSample((np.ones((200, 2)),), (rows,)), rows) == 0.0

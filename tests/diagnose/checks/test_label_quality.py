@@ -16,6 +16,8 @@ PLACES = (3 * np.array([[1, 1, 0, 0], [-1, 1, 0, 0], [1, -1, 0, 0], [-1, -1, 0, 
 CLOUDS = PLACES + GENERATOR.normal(size=(400, 4)).astype(np.float32)
 TABLE_OF_REALS = GENERATOR.normal(size=(300, 4)).astype(np.float32)
 SUMS = TABLE_OF_REALS @ np.array([1.0, -2.0, 0.5, 0.3])
+NOISE = GENERATOR.normal(size=310)
+WINDOWS = np.stack([NOISE[start : start + 300] for start in range(5)], axis=1).astype(np.float32)
 WALK = np.cumsum(GENERATOR.normal(size=(300, 2)), axis=0).astype(np.float32)
 SHUFFLED = GENERATOR.permutation(400)
 
@@ -55,6 +57,8 @@ TABLE = [
             numbers(SUMS),
             numbers(GENERATOR.permutation(SUMS)),
             numbers(np.roll(WALK[:, 0], 1), WALK),  # neighbours in time resemble each other
+            numbers(NOISE[5:305], WINDOWS),  # the next value of a series that nobody can tell
+            classes((np.diff(NOISE[4:305]) > 0).astype(int), WINDOWS),
             replace(numbers(np.roll(SUMS, 1)), data=replace(numbers(np.roll(SUMS, 1)).data, kind="generator")),
         ],
     ),

@@ -58,6 +58,12 @@ def widths(*units: int, classes: int = 2, inputs: int = 20) -> FitTrace:
     return fit_trace(layers, compiled("sparse_categorical_crossentropy"), x, y, statistics=statistics(len(units) + 1))
 
 
+def scores() -> FitTrace:
+    """One number per element, softmax over the elements, and what they weigh."""
+    layers = [dense(16), dense(1, "linear"), other("Softmax", 1), other("Multiply"), dense(1, "sigmoid")]
+    return layered(*layers, x=GENERATOR.normal(size=(60, 20)), y=np.arange(60) % 2)
+
+
 def autoencoder() -> FitTrace:
     x = GENERATOR.normal(size=(200, 20)).astype(np.float32)
     layers = dense_layers((16, "relu"), (2, "linear"), (16, "relu"), (20, "linear"), inputs=20)
@@ -92,7 +98,7 @@ TABLE = [
     (
         "narrow-layer",
         [widths(32, 1, 32), widths(2), widths(32, 4, classes=20)],
-        [widths(32, 16), widths(8, classes=20), widths(2, inputs=4), autoencoder(), fit_trace()],
+        [widths(32, 16), widths(8, classes=20), widths(2, inputs=4), autoencoder(), scores(), fit_trace()],
     ),
     (
         "oversized-kernel",

@@ -40,6 +40,7 @@ TABLE = [
             two_heads(CLASSES, NUMBER, IDS, REAL),
             two_heads(NUMBER, NUMBER, REAL, -REAL),  # alike: any order will do
             two_heads(CLASSES, (2, "linear"), GENERATOR.normal(size=(120, 2)), ONE_HOT, names="head_{}"),
+            two_heads(CLASSES, (2, "linear"), GENERATOR.normal(size=(120, 2)), ONE_HOT, names="y{}"),
             two_heads(CLASSES, NUMBER, ONE_HOT[:, :2], REAL),  # wrong units, in any order
         ],
     ),
