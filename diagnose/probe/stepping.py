@@ -131,6 +131,7 @@ class StepWatch:
         seconds = time.perf_counter() - begin
         if self._first_step_seconds is None:
             self._first_step_seconds = time.thread_time() - worked  # tracing is the work of one thread
+            self.account.measure_slowdown(seconds, self._first_step_seconds)
         elif purpose is not None:
             excess = self._typical.excess(seconds)
             self.account.book(purpose, excess)
