@@ -122,6 +122,8 @@ def sparse_gradient_statistics(
 
 def inner_product(gradient: np.ndarray, before: np.ndarray, after: np.ndarray) -> float:
     """How much a linear function with this gradient changes from ``before`` to ``after``."""
+    if np.may_share_memory(before, after):  # there was no step
+        return 0.0
     change = floats(after).reshape(-1) - floats(before).reshape(-1)
     return float(np.dot(floats(gradient).reshape(-1), change))
 
