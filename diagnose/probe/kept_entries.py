@@ -69,4 +69,4 @@ def _stride(shape: tuple[int, ...]) -> int:
 
 
 def _part(variable: Any, stride: int) -> np.ndarray:
-    return view(variable.value if hasattr(variable, "path") else variable.read_value()).reshape(-1)[::stride]
+    return view(variable.value if hasattr(variable, "path") else variable).reshape(-1)[::stride]
