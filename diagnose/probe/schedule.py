@@ -46,6 +46,10 @@ class CostAccount:
         self.spent[purpose] = self.spent.get(purpose, 0.0) + max(0.0, seconds)
 
     @property
+    def total(self) -> float:
+        return sum(self.spent.values())
+
+    @property
     def recurring(self) -> float:
         return sum(seconds for purpose, seconds in self.spent.items() if purpose not in ONCE)
 

@@ -168,7 +168,7 @@ class StepWatch:
         batches, ended = _take(iterator, self._per_call)
         if not batches:
             return original(iterator)  # at its end: let Keras find that out by itself
-        before, ahead, prepared = None, None, time.perf_counter()
+        before, ahead, prepared, booked = None, None, time.perf_counter(), self.account.total
         with self.session.soft("a batch"):
             self._collect(batches, validation=False)
             before = self._before(batches[0], iterator.element_spec) if observe else None
@@ -177,12 +177,11 @@ class StepWatch:
                 now, before = before, None
                 ahead = self._look_ahead(batches[0], now, iterator.element_spec) if self.step else None
                 del now
-        feed = self._feed
-        if feed is None or feed.element_spec is not iterator.element_spec:
+        if (feed := self._feed) is None or feed.element_spec is not iterator.element_spec:
             feed = self._feed = BatchFeed(iterator.element_spec)
         source = feed.short_iterator(batches) if ended else feed.iterator(batches)
-        purpose = "feeding" if observe else "data"
-        self.account.book(purpose, time.perf_counter() - prepared)
+        purpose = "feeding" if observe and self._first_step_seconds is not None else "data"
+        self.account.book(purpose, time.perf_counter() - prepared - (self.account.total - booked))
         try:
             logs = self._train(original, source, purpose)
         except BaseException:
@@ -213,8 +212,10 @@ class StepWatch:
         if (model := self.model_reference()) is None:
             return None
         if self.step == 0 and not self._is_built(model):
+            begin = time.perf_counter()
             _build_by_tracing(model, spec)
             self._prepare()
+            self.account.book("tracing", time.perf_counter() - begin)
         return Snapshot.of(model)
 
     def _prepare(self) -> None:
@@ -230,8 +231,7 @@ class StepWatch:
         return bool(model.built) and all(layer.built for _, layer in flat_layers(model))
 
     def _observe(self, batch: Any, before: Snapshot, spec: Any, ahead: bool = False) -> Observation | None:
-        model = self.model_reference()
-        if model is None:
+        if (model := self.model_reference()) is None:
             return None
         begin = time.perf_counter()
         first = self._observer is None
