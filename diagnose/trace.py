@@ -215,7 +215,8 @@ class Statistics:
         loss_steps, loss: Training loss per step (window means ending at that step, once it is sampled more sparsely).
         loss_before: The objective (loss and penalties) of the sampled step's own batch before the step.
         loss_after: The same of the same batch, dropout masks included, with the weights that the step left behind; NaN
-            when the model draws random numbers that cannot be drawn again, or several steps are made in one call.
+            when the model draws random numbers that cannot be drawn again, several steps are made in one call, or the
+            weights are too large to be held across a step (the same goes for ``predicted_change``).
         predicted_change: Inner product of the gradient and the change of the weights that the step made: how much the
             objective would change if it were linear.
         penalty: Part of ``loss_before`` that is regularization (``model.losses``); 0 when there is none.

@@ -35,7 +35,9 @@ def is_ours(name: str) -> bool:
 
 
 def view(tensor: Any) -> np.ndarray:
-    """The values of an eager tensor, without a copy where it lies in the memory of the process."""
+    """The values of an eager tensor or variable, without a copy where it lies in the memory of the process."""
+    if hasattr(tensor, "read_value"):
+        tensor = tensor.read_value()
     try:
         return np.asarray(memoryview(tensor))
     except (TypeError, ValueError, BufferError):  # half precision has no buffer format; another device has no buffer

@@ -81,6 +81,15 @@ def _largest(weights: np.ndarray) -> float:
     return float(np.abs(weights).max())
 
 
+def spread_and_largest(weights: np.ndarray) -> tuple[float, float]:
+    """Standard deviation and largest absolute entry, in pieces, so that large weights need no copy."""
+    flat = floats(weights).reshape(-1)
+    mean = flat.mean(dtype=np.float64)
+    pieces = (flat[begin : begin + MAX_ENTRIES] for begin in range(0, flat.size, MAX_ENTRIES))
+    squares = sum(float(np.sum(np.square(piece - mean, dtype=np.float64))) for piece in pieces)
+    return math.sqrt(squares / flat.size) if squares >= 0 else math.nan, float(max(flat.max(), -flat.min()))
+
+
 def norm(tensors: Sequence[np.ndarray]) -> float:
     """L2 norm over all entries; not finite only if an entry is not (or the norm itself exceeds float64)."""
     squares = 0.0
@@ -122,6 +131,8 @@ def sparse_gradient_statistics(
 
 def inner_product(gradient: np.ndarray, before: np.ndarray, after: np.ndarray) -> float:
     """How much a linear function with this gradient changes from ``before`` to ``after``."""
+    if np.may_share_memory(before, after):  # there was no step
+        return 0.0
     change = floats(after).reshape(-1) - floats(before).reshape(-1)
     return float(np.dot(floats(gradient).reshape(-1), change))
 

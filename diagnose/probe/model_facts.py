@@ -11,7 +11,9 @@ import numpy as np
 
 from ..source import CallSite
 from ..trace import CompileFacts, LayerFacts, LossFacts, ModelFacts, OptimizerFacts
+from .array_operations import view
 from .graph import LayerGraph, layer_graph
+from .layer_statistics import spread_and_largest
 from .plain import plain, shape_tuple, snake_case
 from .session import SiteRegistry
 
@@ -224,13 +226,11 @@ def initial_statistics(model: Any) -> dict[int, dict[str, float]]:
     for _, layer in flat_layers(model):
         values: dict[str, float] = {}
         for weight in layer.weights:
-            array = np.asarray(weight.numpy() if hasattr(weight, "numpy") else weight)
+            array = view(weight.value if hasattr(weight, "path") else weight)
             if array.size == 0 or not np.issubdtype(array.dtype, np.floating):
                 continue
-            array = array.astype(np.float32, copy=False)
             name = _weight_name(weight, layer).replace("/", "_")
-            values[f"{name}_std"] = float(np.std(array))
-            values[f"{name}_max"] = float(np.max(np.abs(array)))
+            values[f"{name}_std"], values[f"{name}_max"] = spread_and_largest(array)
         found[id(layer)] = values
     return found
 

@@ -121,23 +121,37 @@ class StepObserver:
         self.has_loss = True
         self.traced: LayerGraph | None = None
 
-    def observe(self, batch: Any, before: Snapshot) -> Observation:
+    def observe(self, batch: Any, before: Snapshot, ahead: bool = False) -> Observation:
         """Recompute the step that was made on ``batch`` from the weights ``before``.
+
+        Args:
+            ahead: The step is still to come: nothing is said of what it does to weights and loss.
 
         Raises:
             NotObservable: If recomputing would change the user's state.
         """
-        after = [_read(v) for v in self.model.trainable_variables]
+        after = before.trainable if ahead else [_read(v) for v in self.model.trainable_variables]
         arguments = (batch, before.trainable, before.state, after, before.rate)
         if self._function is None and not self.is_eager:
             with untouched_randomness(self.restore_randomness):
                 self._function = self._trace(self._compute, arguments)
         seen = [np.asarray(part) for part in self._run(self._function or self._compute, arguments)]
         loss_after = float("nan")
-        if self.one_step and self.has_loss and self._repeatable:
+        if self.one_step and self.has_loss and self._repeatable and not ahead:
             loss_after = self._loss_after(batch, after, before.state)
         with np.errstate(all="ignore"):
-            return self._unpacked(seen, before, after, loss_after)
+            observation = self._unpacked(seen, before, after, loss_after)
+        if ahead:
+            observation.values[LAYER_STATISTICS.index("update_norm")] = np.nan
+            observation.series["predicted_change"] = float("nan")
+        return observation
+
+    def add_updates(self, seen: Observation, norms: list[float]) -> None:
+        """Complete an observation made ahead by the norm of the change of each trainable variable."""
+        row = seen.values[LAYER_STATISTICS.index("update_norm")]
+        for index, (trained, _) in enumerate(self._variables_of_layers()):
+            if trained:
+                row[index] = np.sqrt(sum(norms[i] ** 2 for i in trained))
 
     def _run(self, function: Any, arguments: tuple[Any, ...]) -> Any:
         if not self.is_eager:
@@ -260,7 +274,8 @@ class StepObserver:
             column[place[name]] = value
         if not trained:
             return
-        column[place["update_norm"]] = norm([view(after[i]) - w for i, w in zip(trained, weights, strict=True)])
+        if after is not before.trainable:
+            column[place["update_norm"]] = norm([view(after[i]) - w for i, w in zip(trained, weights, strict=True)])
         sizes = np.array([w.size for w in weights])
         norms, nonfinite = by_variable[trained, 0], by_variable[trained, 1]
         known = ~np.isnan(nonfinite)

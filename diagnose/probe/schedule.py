@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 #: Distance to the next sample as a share of the steps done: 1, 2, 4, 8 … samples per doubling stay at about three.
 GROWTH = 0.25
 #: Samples that are taken whatever they cost, so that even a slow training is seen.
-FREE_SAMPLES = 6
+FREE_SAMPLES = 10
 #: Seconds of observing that are spent before the budget counts, so that a short training is seen in detail: its share
 #: would be a few milliseconds, which nobody would notice.
 FREE_SECONDS = 0.25
@@ -34,14 +34,20 @@ class CostAccount:
     Attributes:
         budget: Share of the training time that watching may take.
         spent: Seconds by purpose; those of ONCE do not recur.
+        slowdown: How much longer everything takes because the machine is busy; what is free is meant for one at rest.
     """
 
     budget: float = 0.03
     training_seconds: float = 0.0
     spent: dict[str, float] = field(default_factory=dict)
+    slowdown: float = 1.0
 
     def book(self, purpose: str, seconds: float) -> None:
         self.spent[purpose] = self.spent.get(purpose, 0.0) + max(0.0, seconds)
+
+    @property
+    def total(self) -> float:
+        return sum(self.spent.values())
 
     @property
     def recurring(self) -> float:
@@ -55,7 +61,11 @@ class CostAccount:
         """
         allowed = self.budget * self.training_seconds
         allowed -= min(sum(self.spent.get(purpose, 0.0) for purpose in ONCE), allowed / 2)
-        return self.recurring <= max(FREE_SECONDS, allowed)
+        return self.recurring <= max(FREE_SECONDS * self.slowdown, allowed)
+
+    def measure_slowdown(self, seconds: float, worked: float) -> None:
+        """Compare the clock with the processor time of a stretch of work in one thread."""
+        self.slowdown = min(max(1.0, seconds / worked), 10.0) if worked > 0 else 1.0
 
     def may_trace(self, first_step_seconds: float, remaining_seconds: float) -> bool:
         """Whether tracing, which takes about as long as Keras's first step did, is worth it now."""
@@ -207,7 +217,7 @@ class LossReader:
         if step - self._last_step < self._stride:
             return False
         allowed = self.share * account.budget * account.training_seconds
-        return account.spent.get("reading", 0.0) <= max(FREE_READING_SECONDS, allowed)
+        return account.spent.get("reading", 0.0) <= max(FREE_READING_SECONDS * account.slowdown, allowed)
 
     def restart(self) -> None:
         """The metric was reset (a new epoch)."""

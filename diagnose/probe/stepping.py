@@ -15,6 +15,7 @@ from .breakdown import BreakdownWatch
 from .data_capture import DataCapture
 from .feed import BatchFeed
 from .graph import LayerGraph
+from .kept_entries import KeptEntries, too_large_to_hold
 from .loop_models import weight_values
 from .model_facts import flat_layers, initial_statistics
 from .observer import NotObservable, Observation, Snapshot, StepObserver
@@ -99,9 +100,7 @@ class StepWatch:
 
     def detach(self) -> None:
         """Give the model its own functions back."""
-        self._active = (
-            False  # another callback may have wrapped our function in the meantime: then it is a mere passage
-        )
+        self._active = False  # another callback may have wrapped our function meanwhile: then it is a mere passage
         model = self.model_reference()
         if model is None:
             return
@@ -146,6 +145,7 @@ class StepWatch:
         seconds = time.perf_counter() - begin
         if self._first_step_seconds is None:
             self._first_step_seconds = time.thread_time() - worked  # tracing is the work of one thread
+            self.account.measure_slowdown(seconds, self._first_step_seconds)
         elif purpose is not None:
             excess = self._typical.excess(seconds)
             self.account.book(purpose, excess)
@@ -183,17 +183,21 @@ class StepWatch:
         batches, ended = _take(iterator, self._per_call)
         if not batches:
             return original(iterator)  # at its end: let Keras find that out by itself
-        before, prepared = None, time.perf_counter()
+        before, ahead, prepared, booked = None, None, time.perf_counter(), self.account.total
         with self.session.soft("a batch"):
             self._collect(batches, validation=False)
             before = self._before(batches[0], iterator.element_spec) if observe else None
+            if before is not None and too_large_to_hold(before.trainable):
+                # Held across the step, they would be in memory twice: look before it, and at a part of them after.
+                now, before = before, None
+                ahead = self._look_ahead(batches[0], now, iterator.element_spec) if self.step else None
+                del now
         self.breakdowns.fed(self.step, batches, iterator)
-        feed = self._feed
-        if feed is None or feed.element_spec is not iterator.element_spec:
+        if (feed := self._feed) is None or feed.element_spec is not iterator.element_spec:
             feed = self._feed = BatchFeed(iterator.element_spec)
         source = feed.short_iterator(batches) if ended else feed.iterator(batches)
-        purpose = "feeding" if observe else "data"
-        self.account.book(purpose, time.perf_counter() - prepared)
+        purpose = "feeding" if observe and self._first_step_seconds is not None else "data"
+        self.account.book(purpose, time.perf_counter() - prepared - (self.account.total - booked))
         try:
             logs = self._train(original, source, purpose)
         except BaseException:
@@ -201,45 +205,60 @@ class StepWatch:
             raise
         if observe and before is not None and self._may_trace():
             self._observe(batches[0], before, iterator.element_spec)
+        if ahead is not None:
+            self._look_back(*ahead)
         return logs
+
+    def _look_ahead(self, batch: Any, now: Snapshot, spec: Any) -> tuple[Observation, KeptEntries] | None:
+        seen = self._observe(batch, now, spec, ahead=True)
+        model = self.model_reference()
+        return None if seen is None or model is None else (seen, KeptEntries.of(model.trainable_variables))
+
+    def _look_back(self, seen: Observation, kept: KeptEntries) -> None:
+        begin = time.perf_counter()
+        model = self.model_reference()
+        with self.session.soft("the updates of a step"):
+            if model is not None and self._observer is not None and self._per_call == 1:
+                self._observer.add_updates(seen, kept.update_norms(model.trainable_variables))
+        self._keep(seen)
+        self.account.book("observing", time.perf_counter() - begin)
 
     def _before(self, batch: Any, spec: Any) -> Snapshot | None:
         """The variables before the step. A model that builds itself at its first call is traced once, to be built."""
-        model = self.model_reference()
-        if model is None:
+        if (model := self.model_reference()) is None:
             return None
         if self.step == 0 and not self._is_built(model):
+            begin = time.perf_counter()
             trace_forward(model, spec)
             self._prepare()
+            self.account.book("tracing", time.perf_counter() - begin)
         return Snapshot.of(model)
 
     def _prepare(self) -> None:
         """Measure the weights before the first step, as soon as there are any."""
         model = self.model_reference()
-        if model is None or self.initial or not self._is_built(model):
-            return
-        with self.session.soft("the initial weights"):
-            self.initial = initial_statistics(model)
-        self.built()
+        if model is not None and not self.initial and self._is_built(model):
+            with self.session.soft("the initial weights"):
+                self.initial = initial_statistics(model)
+            self.built()
 
     @staticmethod
     def _is_built(model: Any) -> bool:
         return bool(model.built) and all(layer.built for _, layer in flat_layers(model))
 
-    def _observe(self, batch: Any, before: Snapshot, spec: Any) -> None:
-        model = self.model_reference()
-        if model is None:
-            return
+    def _observe(self, batch: Any, before: Snapshot, spec: Any, ahead: bool = False) -> Observation | None:
+        if (model := self.model_reference()) is None:
+            return None
         begin = time.perf_counter()
         first = self._observer is None
         try:
             if self._observer is None or len(before.trainable) != len(model.trainable_variables):
                 arrays = self.data is not None and self.data.kind == "arrays"
                 self._observer = StepObserver(model, spec, one_step=self._per_call == 1, restore_randomness=arrays)
-            seen = self._observer.observe(batch, before)
+            seen = self._observer.observe(batch, before, ahead)
         except Exception as error:
             self._observation_failed(error, model)
-            return
+            return None
         self.breakdowns.observed(self.step, batch, before)
         seconds = time.perf_counter() - begin
         if first:
@@ -249,7 +268,9 @@ class StepWatch:
             self.session.note("The model trains with a loss of its own; gradients of its layers are not recorded.")
         self.account.book("tracing" if first else "observing", seconds)
         self.schedule.taken(self.step, _signals(seen))
-        self._keep(seen)
+        if not ahead:
+            self._keep(seen)
+        return seen
 
     def _keep(self, seen: Observation) -> None:
         self.rows.append(seen.values)

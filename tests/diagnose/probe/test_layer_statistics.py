@@ -13,6 +13,7 @@ from dlfix.diagnose.probe.layer_statistics import (
     norm,
     output_gradient_norm,
     sparse_gradient_statistics,
+    spread_and_largest,
     weight_statistics,
 )
 
@@ -99,6 +100,15 @@ def test_weights() -> None:
     assert weight_statistics(weights) == pytest.approx((math.sqrt(14), 3.0, 0.0))
     assert np.isnan(weight_statistics([])).all()
     assert weight_statistics([np.array([1.0, np.nan], np.float32)])[2] == 0.5
+
+
+def test_initial_weights(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(layer_statistics, "MAX_ENTRIES", 100)
+    weights = np.random.default_rng(0).normal(3, 0.1, size=(25, 41)).astype(np.float32)
+    assert spread_and_largest(weights) == pytest.approx((weights.std(), weights.max()), rel=1e-5)
+    assert spread_and_largest(np.full((7, 60), 1.1, np.float32))[0] == pytest.approx(0, abs=1e-7)
+    assert spread_and_largest(np.array([-2.0, 1.0], np.float32))[1] == 2.0
+    assert math.isnan(spread_and_largest(np.array([np.nan, 1.0], np.float32))[0])
 
 
 def test_output_gradient_is_per_example() -> None:

@@ -110,6 +110,17 @@ def test_tracing_waits_for_a_training_that_is_worth_it() -> None:
     assert account.may_trace(30.0, 1000.0)
 
 
+def test_on_a_busy_machine_a_short_training_is_seen_as_well() -> None:
+    """Steps and samples take five times as long by the clock; the first step tells."""
+    rest, busy = CostAccount(), CostAccount()
+    busy.measure_slowdown(seconds=5.0, worked=1.0)
+    assert busy.slowdown == 5.0
+    noisy = {"signal": lambda step: 2.0 ** (step % 2)}
+    assert simulate(rest, 300, 300, (0.001, 0.01), **noisy) == simulate(busy, 300, 300, (0.005, 0.05), **noisy)
+    busy.measure_slowdown(seconds=0.9, worked=1.0)  # several threads worked
+    assert busy.slowdown == 1.0
+
+
 def test_what_a_watched_step_takes_more() -> None:
     typical = TypicalStep()
     assert typical.excess(1.0) == 0.0
