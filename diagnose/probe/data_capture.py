@@ -45,7 +45,10 @@ def as_array(value: Any, rows: np.ndarray | slice | None = None) -> np.ndarray |
     if not isinstance(value, np.ndarray):
         if not hasattr(value, "__array__"):
             return None
+        from_tensor = hasattr(value, "numpy")
         value = np.asarray(value)
+        if from_tensor and value.dtype == object:  # text of TensorFlow's comes as bytes
+            value = np.array([str(v, "utf-8", "replace") for v in value.reshape(-1)]).reshape(value.shape)
     if rows is not None:
         value = value[rows]
     if value.dtype == object:

@@ -91,6 +91,7 @@ class ProbeSession:
         budget: Share of training time that observing may cost.
         loops: Training loops of the script's own that are not over.
         loop_state: How a loop that ends now has ended.
+        kept_observer: Of the last fit, for the next one of the same model.
         loop_steps: Steps of all loops together, to tell which run side by side.
         changed: Called when there is something new worth saving (end of an epoch).
         fit_ended: Called when a fit is over: what comes next may block or end the process without a word.
@@ -106,6 +107,7 @@ class ProbeSession:
     loops: list[Any] = field(default_factory=list)
     loop_state: str = "completed"
     loop_steps: int = 0
+    kept_observer: Any = None
     gradient_steps: int = 0
     stopped: bool = False
     changed: Callable[[], None] = lambda: None

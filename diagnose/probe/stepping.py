@@ -6,6 +6,7 @@ import itertools
 import time
 import weakref
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -27,6 +28,8 @@ from .tracing import trace_forward
 _DATA_BATCHES = 64
 #: Steps between two occasions to save what was recorded (it is saved only every few seconds).
 _SAVE_EVERY = 50
+#: Parameters of a model whose observer is kept for its next fit; a larger one is not kept alive for that.
+_MOST_KEPT = 1_000_000
 #: Steps observed after a loss became non-finite.
 _AFTER_NONFINITE = 3
 
@@ -254,7 +257,11 @@ class StepWatch:
         try:
             if self._observer is None or len(before.trainable) != len(model.trainable_variables):
                 arrays = self.data is not None and self.data.kind == "arrays"
-                self._observer = StepObserver(model, spec, one_step=self._per_call == 1, restore_randomness=arrays)
+                kept = self.session.kept_observer
+                self._observer = kept.get(model, self._original, spec) if kept is not None else None
+                self._observer = self._observer or StepObserver(
+                    model, spec, one_step=self._per_call == 1, restore_randomness=arrays
+                )
             seen = self._observer.observe(batch, before, ahead)
         except Exception as error:
             self._observation_failed(error, model)
@@ -266,6 +273,9 @@ class StepWatch:
             self.built()
         if first and not self._observer.has_loss and self.knows_losses:
             self.session.note("The model trains with a loss of its own; gradients of its layers are not recorded.")
+        if first and self._original is not None and model.count_params() <= _MOST_KEPT:
+            weights = tuple(id(v) for v in model.trainable_variables)
+            self.session.kept_observer = KeptObserver(self._original, spec, weights, self._observer)
         self.account.book("tracing" if first else "observing", seconds)
         self.schedule.taken(self.step, _signals(seen))
         if not ahead:
@@ -391,6 +401,24 @@ def _signals(seen: Observation) -> tuple[float, ...]:
     ratios = update[weight > 0] / weight[weight > 0]
     largest = float(np.max(ratios[np.isfinite(ratios)], initial=0.0))
     return abs(seen.series["loss_before"]), seen.gradient_norm, largest
+
+
+@dataclass(frozen=True)
+class KeptObserver:
+    """The observer of the last fit. A script that calls ``fit`` again and again need not trace it each time.
+
+    It serves as long as Keras itself goes on with the same compiled function; ``compile`` makes another.
+    """
+
+    function: Any
+    spec: Any
+    weights: tuple[int, ...]
+    observer: StepObserver
+
+    def get(self, model: Any, function: Any, spec: Any) -> StepObserver | None:
+        """The observer, None when it is that of another model, compilation or kind of batch."""
+        same = self.observer.model is model and self.function is function and self.spec == spec
+        return self.observer if same and self.weights == tuple(id(v) for v in model.trainable_variables) else None
 
 
 class _Feeds:

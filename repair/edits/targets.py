@@ -10,7 +10,7 @@ import libcst as cst
 from ...diagnose.source import CallSite
 from ...diagnose.trace import FitTrace, LayerFacts
 from .base import Draft
-from .calls import Argument, add_keyword, find_argument, is_last_positional, remove_argument
+from .calls import Argument, add_keyword, callee_name, find_argument, is_last_positional, remove_argument
 from .errors import AlreadySo, EditNotApplicable
 from .signatures import accepts
 from .sources import SourceFile
@@ -52,6 +52,8 @@ def _same_place(left: LayerFacts, right: LayerFacts) -> bool:
 def simple_target(draft: Draft, site: CallSite | None, callee: str) -> Target:
     """The call of a compile, fit or optimizer."""
     file, call = draft.locate(site, f"the {callee} call")
+    if callee == "fit" and callee_name(call) != "fit":  # another library calls it: cross_val_score, a grid search
+        raise EditNotApplicable(f"{file.place(call)}: fit is called by {callee_name(call) or 'other code'}")
     return Target(file, call, callee, Origin(site))
 
 

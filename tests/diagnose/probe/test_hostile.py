@@ -37,7 +37,7 @@ def test_strange_models(watch: Callable[..., Trace]) -> None:
         odd = keras.Sequential([Odd(lambda t: t * k), L.Dense(1, activation=lambda t: t)])
         fit(odd, loss=lambda a, b: (a - b) ** 2)
         name = "Größe_<b>&\\"'_" + "x" * 500
-        fit(keras.Sequential([L.Dense(2, name=name), L.Dense(1)], name="<script>ä</script>"))
+        fit(keras.Sequential([L.Dense(2, name=name), L.Dense(1)], name="<script>ä&"))
         """,
         name="Übung mit <Leer> zeichen.py",
     )

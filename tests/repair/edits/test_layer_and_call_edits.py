@@ -3,9 +3,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from pathlib import Path
+
 import pytest
-from dlfix.repair.patching import EditNotApplicable
-from edit_testing import assert_idempotent, changed, lines_changed, patch_of
+from dlfix.repair.edits.base import Draft
+from dlfix.repair.patching import EditNotApplicable, SourceFiles
+from edit_testing import assert_idempotent, changed, lines_changed, patch_of, request
 
 HEAD = "from keras import layers, models\nfrom tensorflow import keras\nimport tensorflow as tf\n"
 TAIL = "model.compile(loss='mse', optimizer='adam')\nmodel.fit(X, y, epochs=3)\n"
@@ -358,3 +362,18 @@ def test_wrong_parameters_are_named() -> None:
         patch_of("set-everything", text, 0)
     with pytest.raises(EditNotApplicable, match="takes no argument"):
         patch_of("set-argument", text, 0, target="layer", name="momentum", value=1)
+
+
+def test_there_is_no_fit_call_in_a_loop_of_the_scripts_own():
+    text = "m = models.Sequential([layers.Dense(1)])\n"
+    asked = request("set-argument", HEAD + text + TAIL, target="fit", name="epochs", value=9)
+    loop = replace(asked.context.fit, origin="train_on_batch")
+    draft = Draft(replace(asked, context=replace(asked.context, fit=loop)), SourceFiles(Path(), []))
+    with pytest.raises(EditNotApplicable, match="a loop of its own"):
+        draft.locate(loop.fit.site, "the fit call")
+
+
+def test_the_call_of_another_library_is_not_taken_for_fit():
+    text = HEAD + "m = models.Sequential([layers.Dense(1)])\n" + TAIL.replace("model.fit(", "cross_val_score(")
+    with pytest.raises(EditNotApplicable):
+        patch_of("set-argument", text, target="fit", name="epochs", value=9)
