@@ -21,19 +21,27 @@ def main() -> int:
     from .measure import Planting, kinds, plantings
     from .report import GOAL, document, table, write
 
-    order, found = kinds(), dict[str, list[Planting]]()
+    order, found, failed = kinds(), dict[str, list[Planting]](), list[str]()
     options.output.mkdir(parents=True, exist_ok=True)
     with ProcessPoolExecutor(options.jobs, multiprocessing.get_context("spawn")) as pool:
         running = {pool.submit(plantings, kind, options.seed, options.per_fault): kind for kind in order}
         for done in as_completed(running):
+            if (error := done.exception()) is not None:
+                failed.append(f"{running[done]}: {error}")
+                print(failed[-1], file=sys.stderr, flush=True)
+                continue
             found[running[done]] = done.result()
             for item in done.result():
                 verdict = "right" if item.right else f"WRONG: {item.named_direction} {item.named_operation}"
-                print(f"{item.kind}, {item.fault}, step {item.step}: {verdict} {item.seconds}s", file=sys.stderr)
+                print(
+                    f"{item.kind}, {item.fault}, step {item.step}: {verdict} {item.seconds}s",
+                    file=sys.stderr,
+                    flush=True,
+                )
             data = document([item for kind in order for item in found.get(kind, ())])
             write(data, options.output)
     print(table(data))
-    return int(data["right"] < GOAL * data["plantings"])
+    return int(bool(failed) or data["right"] < GOAL * data["plantings"])
 
 
 if __name__ == "__main__":

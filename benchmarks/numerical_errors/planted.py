@@ -48,6 +48,7 @@ def planted(kind: type, *args: Any, **options: Any) -> Any:
     class Planted(kind):  # type: ignore[misc, valid-type]
         def __init__(self, *given: Any, **named: Any) -> None:
             super().__init__(*given, **named)
+            self._tracker.unlock()  # layers without weights count as built from the start
 
             def add(name: str) -> Any:
                 return self.add_weight(shape=(), initializer="zeros", trainable=False, name=name, dtype="float32")

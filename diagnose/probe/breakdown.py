@@ -8,6 +8,7 @@ Afterwards everything is put back, so the training goes on as if nothing had hap
 
 from __future__ import annotations
 
+import time
 import weakref
 from collections.abc import Callable
 from typing import Any
@@ -16,7 +17,7 @@ from ..replay.culprit import breakdown_of
 from ..replay.run import Batch, StepOptions, fresh_copy, run_step
 from ..replay.state import State, all_variables, backend_variable
 from ..trace import Breakdown
-from .checkpoints import Checkpoints, is_sound, saved_position
+from .checkpoints import Checkpoints, saved_position
 from .feed import BatchFeed
 from .observer import Snapshot, _without_optionals
 from .session import ProbeSession, first_line, untouched_randomness
@@ -47,23 +48,22 @@ class BreakdownWatch:
         self._is_over = False
         self._iterator: Any = None
         self._original: Callable[[Any], Any] | None = None
+        self._started = time.perf_counter()
         self._epoch_of: list[tuple[int, int]] = []
 
     def begin_epoch(self, step: int, epoch: int) -> None:
         self._epoch_of.append((step, epoch))
 
-    def before_step(self, step: int, original: Callable[[Any], Any], iterator: Any, seconds: float) -> bool:
+    def before_step(self, step: int, original: Callable[[Any], Any], iterator: Any) -> bool:
         """Look after the checkpoint before a step.
-
-        Args:
-            seconds: How long the training took so far.
 
         Returns:
             Whether the watch must take the batch itself and tell ``fed``.
         """
         if self._is_over or not hasattr(iterator, "_iterator_resource"):  # distributed over several devices
             return False
-        self._original, self.checkpoints.training_seconds = original, seconds
+        self._original = original
+        self.checkpoints.training_seconds = time.perf_counter() - self._started
         with self.session.soft("a checkpoint"):
             if self.checkpoints.wants_batch(step, iterator):
                 return True
@@ -107,7 +107,7 @@ class BreakdownWatch:
         if model is None or self._is_over or self.checkpoints.state is None:
             return
         with self.session.soft("the weights after training"):
-            if not is_sound(model, State.of(all_variables(model))):
+            if not self.checkpoints.is_sound(model):
                 self.noticed(step)
 
     def observed(self, step: int, batch: Any, before: Snapshot) -> None:
@@ -166,7 +166,7 @@ class BreakdownWatch:
                 self._original(feed.iterator(batches) if whole else feed.short_iterator(batches))
             except Exception:  # a check of the user's raised, as it did in training
                 return self._replayed(model, step, batches, start)
-            if not is_sound(model, State.of(all_variables(model))):
+            if not checkpoints.is_sound(model):
                 return self._replayed(model, step, batches, start)
         return None
 

@@ -69,7 +69,7 @@ class Checkpoints:
         spent: Seconds of this thread that keeping has cost; other work on the machine must not count.
         state: All variables before ``step``; None while there is no checkpoint.
         is_first: The checkpoint is of before the first step, when the optimizer had no state yet.
-        training_seconds: Told by the watch; the budget is a share of it.
+        training_seconds: How long training has run, told by the watch; the budget is a share of it.
     """
 
     per_call: int = 1
@@ -80,6 +80,8 @@ class Checkpoints:
     spent: float = 0.0
     off: str | None = None
     _rate: Any = None
+    _known: tuple[int, tuple[Any, ...]] | None = None
+    _ignored: frozenset[int] | None = None
     _stretches: list[_Stretch] = field(default_factory=list)
     _iterator: Any = None
     _savable: bool = True
@@ -115,13 +117,15 @@ class Checkpoints:
             False if the model is broken already; the checkpoint before is kept then.
         """
         begin = time.thread_time()
-        state = State.of(all_variables(model))
+        state = State.of(self._variables(model))
         self._memory = self._memory or MEMORY_SHARE * _resident_bytes()
         if state.bytes > self._memory:
             self.off = f"its state ({state.bytes / 1e6:.0f} MB) is too large to be kept beside it"
             self.drop()
             return True
-        if self.state is not None and not is_sound(model, state):
+        if self._ignored is None:
+            self._ignored = unsound(model, state)
+        elif self.state is not None and not self.is_sound(model, state):
             return False
         # What the optimizer makes of variables in its first step is not in a state of before it.
         self.is_first = step == 0 and not getattr(model.optimizer, "built", True)
@@ -130,6 +134,14 @@ class Checkpoints:
         self.spent += time.thread_time() - begin + state.bytes * _BYTE_SECONDS
         self.keep(step, batches, iterator)
         return True
+
+    def is_sound(self, model: Any, state: State | None = None) -> bool:
+        """Whether weights and running loss are finite, in ``state`` or now, but for what was not so from the start.
+
+        A layer may hold an infinity on purpose, as a mask does; if it is none, the loss will tell.
+        """
+        now = State.of(self._variables(model)) if state is None else state
+        return unsound(model, now) <= (self._ignored or frozenset())
 
     def keep(self, step: int, batches: list[Any] | None, iterator: Any) -> None:
         """Remember where the batches from ``step`` on come from."""
@@ -158,6 +170,14 @@ class Checkpoints:
                 self._rate.assign(stretch.rate)
             steps = range(stretch.first_step, end, self.per_call)
             yield from zip(steps, stretch.again(self.per_call), strict=False)
+
+    def _variables(self, model: Any) -> tuple[Any, ...]:
+        """All variables; they are looked for again only when their number changes (the optimizer's first step)."""
+        optimizer = getattr(model, "optimizer", None)
+        count = len(model.variables) + (0 if optimizer is None else len(optimizer.variables))
+        if self._known is None or self._known[0] != count:
+            self._known = count, all_variables(model)
+        return self._known[1]
 
     def drop(self) -> None:
         """Forget the checkpoint."""
@@ -196,15 +216,15 @@ def saved_position(iterator: Any) -> tuple[Any, float]:
     return position, time.thread_time() - begin
 
 
-def is_sound(model: Any, state: State) -> bool:
-    """Whether the weights and the running loss in this state are finite."""
+def unsound(model: Any, state: State) -> frozenset[int]:
+    """Which of the weights, and of what Keras sums the loss up in, are not finite in this state, by ``id``."""
     tracker = getattr(model, "_loss_tracker", None)
     watched = [*model.variables, *(tracker.variables if tracker is not None else ())]
     wanted = {id(backend_variable(variable)) for variable in watched}
-    return all(
-        _finite(value)
+    return frozenset(
+        id(variable)
         for variable, value in zip(state.variables, state.values, strict=True)
-        if id(variable) in wanted and value.dtype.is_floating
+        if id(variable) in wanted and value.dtype.is_floating and not _finite(value)
     )
 
 

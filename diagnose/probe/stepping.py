@@ -133,7 +133,7 @@ class StepWatch:
             self.session.stopped = True
             raise ProbeStop
         observe = self._observing and self.schedule.due(self.step) and self._may_trace()
-        keep = self.breakdowns.before_step(self.step, original, iterator, self.account.training_seconds)
+        keep = self.breakdowns.before_step(self.step, original, iterator)
         if self._stepping_in and (observe or keep or self._wants_data()):
             logs = self._run_fed(original, iterator, observe)
         else:

@@ -73,12 +73,14 @@ class _Run:
         self.model, self.batch, self.detail = model, batch, options.detail
         self.notes: list[str] = []
         self._loss_function = options.loss
+        self._before: dict[int, Value] = {}
+        self._rate: float | None = None
         self._optimizer = self._usable_optimizer() if options.optimizer is None else options.optimizer
         self._recorder = Recorder(model, not getattr(model, "run_eagerly", False), options.detail)
 
     def step(self) -> Step:
         model, recorder = self.model, self._recorder
-        before = {id(v): Value(f"weight {v.name}", _read(v)) for v in model.trainable_variables}
+        self._before = {id(v): Value(f"weight {v.name}", _read(v)) for v in model.trainable_variables}
         model._clear_losses()
         with recorder.recording():
             recorder.feed(self.batch.x)
@@ -86,9 +88,9 @@ class _Run:
             with _loss_in_place(model, self._loss_function):
                 total, parts = self._loss(predicted)
         gradients = run_backward(recorder.records, self.detail)
-        rate = _learning_rate(self._optimizer)
+        self._rate = _learning_rate(self._optimizer)
         self._apply(gradients)
-        return self._summary(predicted, total, parts, gradients, before, rate)
+        return self._summary(predicted, total, parts, gradients)
 
     def _loss(self, predicted: Any) -> tuple[float, dict[str, float]]:
         """Run the loss as the last operation."""
@@ -136,15 +138,7 @@ class _Run:
         if self._optimizer is not None and any(gradient is not None for gradient, _ in pairs):
             self._optimizer.apply_gradients(pairs)
 
-    def _summary(  # noqa: PLR0917
-        self,
-        predicted: Any,
-        total: float,
-        parts: dict[str, float],
-        gradients: Gradients,
-        before: dict[int, Value],
-        rate: float | None,
-    ) -> Step:
+    def _summary(self, predicted: Any, total: float, parts: dict[str, float], gradients: Gradients) -> Step:
         import keras
 
         batch, model, optimizer = self.batch, self.model, self._optimizer
@@ -159,9 +153,9 @@ class _Run:
             data=values_of(_numbered("input", data), data),
             targets=values_of(_numbered("target", targets), targets),
             predictions=values_of(_numbered("output", flat), flat),
-            updates=_updates(model, gradients, before),
+            updates=_updates(model, gradients, self._before),
             optimizer_state=() if optimizer is None else _optimizer_values(optimizer),
-            learning_rate=rate,
+            learning_rate=self._rate,
             is_loss_scaled=hasattr(optimizer, "dynamic_scale"),
             state_after=State.of(all_variables(model)),
             notes=tuple(self.notes),

@@ -87,14 +87,14 @@ def test_the_step_is_found_however_the_data_come(kind: str, at: int, backward: b
     assert (found.step, found.epoch, found.exact) == (at, at // 10, True), localizer.notes
     direction = "backward" if backward else "forward"
     assert (found.direction, found.operation, found.layer) == (direction, "late", 2)
-    assert [point.operation for point in found.trail] == ["first", "dropout", "late", "head", "loss"] or kind
+    assert [point.operation for point in found.trail] == ["first", found.trail[1].operation, "late", "head", "loss"]
     assert localizer.notes == ()
 
 
 def test_several_steps_in_one_call() -> None:
-    found, _ = train(make(17, steps_per_execution=4))
+    found, _ = train(make(6, steps_per_execution=4))
     assert found is not None
-    assert (found.step, found.direction, found.operation) == (17, "forward", "late")
+    assert (found.step, found.direction, found.operation) == (6, "forward", "late")
 
 
 def test_the_layer_of_the_symptom() -> None:
@@ -141,7 +141,7 @@ def test_looking_changes_nothing_of_the_training_that_goes_on(kind: str) -> None
     assert localizer.trace is not None
     found = localizer.trace.fits[0].breakdown
     assert found is not None
-    assert (found.step, found.tensor, found.operation) == (14, "added loss", "passing") or found.step == 14
+    assert (found.step, found.tensor, found.kind) == (14, "added loss", "Passing")
 
 
 def test_a_learning_rate_that_a_callback_sets() -> None:
@@ -181,7 +181,7 @@ def test_a_step_that_must_not_run_twice_is_not_run_twice() -> None:
     calls: list[int] = []
 
     def look(value: np.ndarray) -> np.ndarray:
-        calls.append(1)
+        calls.append(len(value))
         return value
 
     keras.utils.set_random_seed(7)
@@ -189,8 +189,25 @@ def test_a_step_that_must_not_run_twice_is_not_run_twice() -> None:
     model = keras.Sequential([keras.Input((6,)), L.Dense(8), Late(13), python, L.Dense(1)])
     model.compile("sgd", "mse", jit_compile=False)
     _, localizer = train(model, epochs=2)
-    assert len(calls) == 20
+    assert calls.count(BATCH) == 20  # predictions afterwards come in larger batches
     assert any("cannot be repeated" in note for note in localizer.notes)
+
+
+def test_an_infinity_that_a_layer_holds_on_purpose() -> None:
+    class Masked(L.Layer):  # type: ignore[misc]
+        def build(self, shape: Any) -> None:
+            mask = keras.initializers.Constant([0.0] * 7 + [-np.inf])
+            self.mask = self.add_weight(shape=(8,), initializer=mask, trainable=False, name="mask")
+
+        def call(self, inputs: Any) -> Any:
+            return keras.ops.softmax(inputs + self.mask)
+
+    keras.utils.set_random_seed(7)
+    model = keras.Sequential([keras.Input((6,)), L.Dense(8), Masked(), L.Dense(1)])
+    model.compile("sgd", "mse", jit_compile=False)
+    found, localizer = train(model)
+    assert found is None
+    assert localizer.notes == ()
 
 
 def test_a_healthy_training_has_none_and_costs_little() -> None:
