@@ -66,3 +66,11 @@ def table(data: dict[str, Any]) -> str:
 def write(data: dict[str, Any], folder: Path) -> None:
     (folder / "results.json").write_text(json.dumps(data, indent=1) + "\n")
     (folder / "results.md").write_text(table(data))
+
+
+def read(folder: Path) -> dict[str, list[Planting]]:
+    """The results in a folder, by kind."""
+    found: dict[str, list[Planting]] = {}
+    for row in json.loads((folder / "results.json").read_text())["results"]:
+        found.setdefault(row["kind"].removeprefix("program "), []).append(Planting(**row))
+    return found
