@@ -15,16 +15,21 @@ def main() -> int:
     parser.add_argument("--per-fault", type=int, default=1, help="more (2, 3) plantings per kind and fault")
     parser.add_argument("--seed", type=int, default=4, help="draws the steps at which faults strike")
     parser.add_argument("--jobs", type=int, default=1, help="processes")
+    parser.add_argument("--only", action="append", help="measure this kind again, and keep the other results")
     parser.add_argument("--output", type=Path, default=Path(__file__).parent, help="folder for the results")
     options = parser.parse_args()
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     from .measure import Planting, kinds, plantings
-    from .report import GOAL, document, table, write
+    from .report import GOAL, document, read, table, write
 
     order, found, failed = kinds(), dict[str, list[Planting]](), list[str]()
     options.output.mkdir(parents=True, exist_ok=True)
+    if options.only:
+        found = {kind: rows for kind, rows in read(options.output).items() if kind not in options.only}
     with ProcessPoolExecutor(options.jobs, multiprocessing.get_context("spawn")) as pool:
-        running = {pool.submit(plantings, kind, options.seed, options.per_fault): kind for kind in order}
+        running = {
+            pool.submit(plantings, kind, options.seed, options.per_fault): kind for kind in options.only or order
+        }
         for done in as_completed(running):
             if (error := done.exception()) is not None:
                 failed.append(f"{running[done]}: {error}")

@@ -29,7 +29,7 @@ class Planting:
         named_step, named_direction, named_operation: What the breakdown in the trace says; None without one.
         exact: The step was replayed from the state before it.
         right: Operation and direction are those planted (and the cause, for data and weights).
-        right_step: The step is the one planted, where that is known.
+        right_step: The step is the one planted; true where none was set.
     """
 
     kind: str

@@ -27,7 +27,8 @@ def document(results: Sequence[Planting]) -> dict[str, Any]:
         "goal": GOAL,
         "plantings": len(results),
         "right": sum(item.right for item in results),
-        "right_step": sum(item.right_step for item in results),
+        "known_step": sum(item.step is not None for item in results),
+        "right_step": sum(item.right_step for item in results if item.step is not None),
         "exact": sum(item.exact for item in results),
         "results": [asdict(item) for item in results],
     }
@@ -43,7 +44,8 @@ def table(data: dict[str, Any]) -> str:
         "",
         f"Of {count} trainings under the probe with a fault planted at a random step, operation and direction of the",
         f"first culprit were named right in {data['right']} ({data['right'] / count:.1%}; goal {data['goal']:.0%}). In",
-        f"{data['exact']} the step was replayed from the state before it; the step was right in {data['right_step']}.",
+        f"{data['exact']} the step was replayed from the state before it; the step was right in {data['right_step']}",
+        f"of the {data['known_step']} where it is known beforehand (programs break at a step that nobody set).",
         "",
         "| planted in | fault | direction | right |",
         "|---|---|---|---:|",
@@ -66,3 +68,11 @@ def table(data: dict[str, Any]) -> str:
 def write(data: dict[str, Any], folder: Path) -> None:
     (folder / "results.json").write_text(json.dumps(data, indent=1) + "\n")
     (folder / "results.md").write_text(table(data))
+
+
+def read(folder: Path) -> dict[str, list[Planting]]:
+    """The results in a folder, by kind."""
+    found: dict[str, list[Planting]] = {}
+    for row in json.loads((folder / "results.json").read_text())["results"]:
+        found.setdefault(row["kind"].removeprefix("program "), []).append(Planting(**row))
+    return found

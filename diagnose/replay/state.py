@@ -51,7 +51,7 @@ def all_variables(model: Any) -> tuple[Any, ...]:
     """Every variable that a training step of this model may change, each once.
 
     Weights, statistics and seeds of the layers, the optimizer's state, metrics, Keras's global seed, and
-    ``tf.Variable`` objects that layers hold as plain attributes.
+    ``tf.Variable`` objects, generators and further optimizers that layers hold as plain attributes.
     """
     found: dict[int, Any] = {}
     seed = keras_seed_state()
@@ -76,6 +76,7 @@ def _metric_variables(model: Any) -> list[Any]:
 
 
 def _plain_variables(model: Any) -> list[Any]:
+    import keras
     import tensorflow as tf
 
     found: list[Any] = []
@@ -85,6 +86,8 @@ def _plain_variables(model: Any) -> list[Any]:
             found.append(value)
         elif isinstance(value, tf.random.Generator):
             found.append(value.state)
+        elif isinstance(value, keras.optimizers.Optimizer):  # of a train_step of the user's
+            found.extend(backend_variable(variable) for variable in value.variables)
         elif depth and isinstance(value, list | tuple) and len(value) <= _MOST_ITEMS:
             for item in value:
                 collect(item, depth - 1)
