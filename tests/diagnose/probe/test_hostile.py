@@ -32,8 +32,8 @@ def test_strange_models(watch: Callable[..., Trace]) -> None:
         k = 2.0
         odd = keras.Sequential([Odd(lambda t: t * k), L.Dense(1, activation=lambda t: t)])
         fit(odd, loss=lambda a, b: (a - b) ** 2)
-        name = "Größe_<b>&\\"'_" + "x" * 500
-        fit(keras.Sequential([L.Dense(2, name=name), L.Dense(1)], name="<script>ä&"))
+        name = "b>i-" + "x" * 500  # TensorFlow itself refuses anything but A-Za-z0-9_.>-
+        fit(keras.Sequential([L.Dense(2, name=name), L.Dense(1)], name="script>a"))
         """,
         name="Übung mit <Leer> zeichen.py",
     )
@@ -47,7 +47,7 @@ def test_strange_models(watch: Callable[..., Trace]) -> None:
     assert frozen.model.trainable_parameters == 0
     assert odd.compile.losses[0].is_custom
     assert np.isfinite(odd.statistics.layers["activation_mean"]).all()
-    assert "Größe_<b>" in named.model.layers[0].name
+    assert "b>i-xxx" in named.model.layers[0].name
     assert named.fit.site is not None
     assert named.fit.site.span.file == "Übung mit <Leer> zeichen.py"
     assert {"nonfinite-loss", "nonfinite-weight"} & {symptom.check for symptom in diagnose(trace).symptoms}
