@@ -9,6 +9,8 @@ third to all of the healthy ones), so a fault is reported in two cases only:
    - the loss, or the predictions, are not finite, or the loss exploded or fell below its lower bound;
    - the skill is clearly below the best reference learner's (``shortfall``);
    - the skill is not above 0 although a reference learner finds something (``trivial-skill``);
+   - neither the network nor any reference learner finds anything in a table (``unlearnable-labels``): what is poor,
+     where everything is poor, points at the data;
    - there is no skill to go by, and the loss never gets below that of a constant prediction (``trivial-loss``), or does
      not move (``flat-loss``);
    - neither the network nor any reference learner finds anything, and in hundreds of updates the loss neither moved
@@ -43,7 +45,7 @@ Z = 1.645
 FLOOR = 0.1
 #: Symptoms that show poor training by themselves.
 BROKEN = frozenset({"nonfinite-loss", "nonfinite-weight", "exploding-loss", "negative-loss"})
-POOR = frozenset({"below-reference", "trivial-skill"})
+POOR = frozenset({"below-reference", "trivial-skill", "unlearnable-labels"})
 #: Symptoms that show it only while there is no skill to go by.
 WITHOUT_SKILL = frozenset({"trivial-loss", "flat-loss"})
 #: Below this skill nothing was found: the sampling error of a skill on 400 rows.

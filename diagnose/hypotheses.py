@@ -94,7 +94,7 @@ EVIDENCE: Mapping[str, Evidence] = {
         {
             "single-class-labels": 0.97,
             "imbalanced-classes": 0.4,
-            "unlearnable-labels": 0.6,
+            "unlearnable-labels": 0.85,
             "neglected-class": 0.4,
             "contradicted-labels": 0.35,
         },

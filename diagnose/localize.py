@@ -61,6 +61,14 @@ EXPLAINS: Mapping[str, Mapping[str, float]] = {
     "learning_rate": {"hidden_activation": 0.4, "epochs": 0.5, "batch_size": 0.6, "optimizer": 0.7, "overfitting": 0.6},
     "hidden_activation": {"learning_rate": 0.6, "epochs": 0.7},
     "layers": {"output_units": 0.8, "loss": 0.6},
+    "regularization": {"learning_rate": 0.4, "epochs": 0.4, "hidden_activation": 0.5, "units": 0.5, "optimizer": 0.5},
+    "dropout": {"learning_rate": 0.6, "epochs": 0.4, "units": 0.5, "batch_size": 0.6},
+    "shuffle": {"learning_rate": 0.6, "epochs": 0.5, "batch_size": 0.5, "optimizer": 0.6},
+    "class_weights": {"learning_rate": 0.5, "epochs": 0.4, "training_data": 0.5, "optimizer": 0.6},
+    "label_order": {"learning_rate": 0.4, "epochs": 0.3, "training_data": 0.5, "overfitting": 0.4, "units": 0.5},
+    "training_data": {"learning_rate": 0.4, "epochs": 0.3, "units": 0.4, "overfitting": 0.5, "batch_size": 0.4},
+    "optimizer": {"learning_rate": 0.3, "epochs": 0.3, "batch_size": 0.4},
+    "batch_size": {"epochs": 0.6},
 }
 #: Settings that make a training worse, but never end it with an exception.
 NEVER_RAISE = frozenset({"epochs", "batch_size", "dropout", "overfitting", "shuffle"})
@@ -243,6 +251,8 @@ def explain_away(hypotheses: list[Hypothesis]) -> list[Hypothesis]:
 
 def _left_by(cause: Hypothesis, item: Hypothesis) -> float:
     """The share of one hypothesis's confidence that another one leaves."""
+    if cause.kind == "optimizer" and cause.main.check not in OPTIMIZER_SETTINGS:
+        return 1.0  # missing clipping is a remedy for large steps, no cause of them
     if (cause.main.details.get("size"), item.details.get("direction")) == ("large", "too low"):
         return 0.5  # steps measured against inflated initial weights look small whatever the rate
     left = EXPLAINS.get(cause.kind, {}).get(item.kind)

@@ -9,7 +9,7 @@ import numpy as np
 from ..findings import Symptom
 from ..gate import NOTHING
 from ..losses import BINARY, MARGIN, SPARSE
-from ..measures import class_shares, columns, labels_are_sorted, labels_multiplier
+from ..measures import class_shares, columns, inputs_are_tokens, labels_are_sorted, labels_multiplier
 from .registry import check
 from .subject import Subject
 
@@ -189,7 +189,7 @@ def unlearnable_labels(subject: Subject) -> Iterator[Symptom]:
     best, skill = subject.reference.best, subject.skill
     if best is None or skill is None or subject.reference.rows < 50:
         return
-    flat = all(len(item.shape) <= 2 for item in subject.fit.data.inputs)
+    flat = all(len(item.shape) <= 2 for item in subject.fit.data.inputs) and not inputs_are_tokens(subject.fit)
     if flat and max(best, skill) < max(NOTHING, 1 / float(np.sqrt(subject.reference.rows))):
         yield Symptom(
             "unlearnable-labels",
@@ -197,5 +197,5 @@ def unlearnable_labels(subject: Subject) -> Iterator[Symptom]:
             "hardly tell anything about the labels.",
             value=best,
             threshold=NOTHING,
-            strength=0.5,
+            strength=0.9,
         )

@@ -26,6 +26,9 @@ from .tracing import trace_forward
 
 #: Batches that are taken for the data sample from the first epoch of a dataset or generator.
 _DATA_BATCHES = 64
+#: Seconds of training that may pass between two looks at the clocks, the loss and what is due. Each takes a tenth of a
+#: millisecond, which short steps would feel.
+_QUIET_SECONDS = 0.02
 #: Steps between two occasions to save what was recorded (it is saved only every few seconds).
 _SAVE_EVERY = 50
 #: Parameters of a model whose observer is kept for its next fit; a larger one is not kept alive for that.
@@ -81,6 +84,10 @@ class StepWatch:
         self._course = Course()
         self._typical = TypicalStep()
         self._first_step_seconds: float | None = None
+        self._quiet_from: int | None = None
+        self._quiet_until = 0
+        self._quiet_iterator: Any = None
+        self._saved_step = 0
         self._epochs_begun = 0
         self._validation_ended = False
         self._per_call = max(1, int(getattr(model, "steps_per_execution", 1) or 1))
@@ -119,6 +126,7 @@ class StepWatch:
         return self.step if self._wrapped is not None else None
 
     def begin_epoch(self, epoch: int) -> None:
+        self._end_quiet()
         self.epoch = epoch
         self._epochs_begun += 1
         self.schedule.begin_epoch(epoch)
@@ -129,6 +137,11 @@ class StepWatch:
         """One call of the training function: ``steps_per_execution`` steps."""
         if not self._active:
             return original(iterator)
+        if self.step < self._quiet_until and iterator is self._quiet_iterator:
+            logs = original(iterator)
+            self.step += self._per_call
+            return logs
+        self._end_quiet()
         if self.session.out_of_time():
             self.session.stopped = True
             raise ProbeStop
@@ -139,7 +152,23 @@ class StepWatch:
         else:
             logs = self._train(original, iterator)
         self._after_step()
+        self._begin_quiet(iterator)
         return logs
+
+    def _begin_quiet(self, iterator: Any) -> None:
+        """Let the next steps pass unseen, as far as nothing is due in them."""
+        if self.schedule.forced or self.step < self.losses.dense_steps or self._wants_data():
+            return
+        calls = int(_QUIET_SECONDS / self._typical.seconds) if self._typical.seconds else 0
+        until = self.step + calls * self._per_call
+        due = self.schedule.next_step if self._observing else 0
+        self._quiet_until = min(until, due) if due > self.step else until  # one that is overdue waits for its budget
+        self._quiet_from, self._quiet_iterator = self.step, iterator
+
+    def _end_quiet(self) -> None:
+        if self._quiet_from is not None:
+            self.account.training_seconds += (self.step - self._quiet_from) / self._per_call * self._typical.seconds
+        self._quiet_from, self._quiet_until, self._quiet_iterator = None, 0, None
 
     def _train(self, original: Callable[[Any], Any], iterator: Any, purpose: str | None = None) -> Any:
         """Call the training function and book it; what it takes longer when batches are handed over has a purpose."""
@@ -168,7 +197,8 @@ class StepWatch:
 
     def _after_step(self) -> None:
         self.step += self._per_call
-        if self.step % _SAVE_EVERY < self._per_call:
+        if self.step - self._saved_step >= _SAVE_EVERY:
+            self._saved_step = self.step
             begin = time.perf_counter()
             self.session.changed()
             self.account.book("saving", time.perf_counter() - begin)

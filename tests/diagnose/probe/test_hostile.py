@@ -139,18 +139,18 @@ def test_text_ragged_and_sparse_inputs(watch: Callable[..., Trace]) -> None:
     assert len(sparse.statistics.loss) > 0
 
 
-def test_five_hundred_fits(watch: Callable[..., Trace]) -> None:
+def test_a_hundred_fits(watch: Callable[..., Trace]) -> None:
     trace = watch(
         """\
-        for n in range(500):
-            if n % 50 == 0:
+        for n in range(100):
+            if n % 20 == 0:
                 m = keras.Sequential([keras.Input((6,)), L.Dense(1)])
                 m.compile("sgd", "mse")
             m.fit(x[:32], y[:32], verbose=0)
         """
     )
     assert trace.state == "completed"
-    assert len(trace.fits) == 500
+    assert len(trace.fits) == 100
     assert all(fit.updates == 1 for fit in trace.fits)
     assert diagnose(trace).verdict in ("healthy", "faulty")
 
