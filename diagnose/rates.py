@@ -63,6 +63,7 @@ def rate_range(test: RangeTest) -> RateRange | None:
     low = smooth <= smooth[lowest] + _ABOUT * (start - smooth[lowest])
     first, last = int(low.argmax()), lowest + int(np.append(~low[lowest:], True).argmax()) - 1
     above = np.flatnonzero(smooth[lowest:] > start + needed)
+    blows_up: float | None
     if above.size:
         blows_up = float(rates[lowest + int(above[0])])
     else:

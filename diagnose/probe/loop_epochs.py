@@ -128,7 +128,7 @@ class EpochLog:
         self.begins.append(step)
         self.rates.append(rate)
         for series in (self.seconds, self.rows, self.steps):
-            series.append(0)  # type: ignore[attr-defined]
+            series.append(0)
         self.totals.append({})
         self._last = time.perf_counter()
 
@@ -212,6 +212,6 @@ class EpochFinder:
     @property
     def rows(self) -> int | None:
         """Rows of one pass over the data, as far as the steps tell."""
-        counts = self.log.rows
-        whole = counts[:-1] or counts
-        return int(np.median(whole)) if whole and max(whole) else None
+        counts: list[int] = self.log.rows
+        whole: list[int] = counts[:-1] or counts
+        return int(np.median(whole)) if sum(whole) else None

@@ -78,9 +78,11 @@ class LoopSteps(StepWatch):
 
     def before(self, batch: Any) -> Snapshot | None:
         """The variables before a step, when it is one to look at."""
-        with self.session.soft("a batch"):
+        try:
             return self._before(batch, batch_spec(batch))
-        return None
+        except Exception as error:
+            self.session.failed("a batch", error)
+            return None
 
     def after(self, batch: Any, before: Snapshot | None, seconds: float) -> None:
         """A step was made on ``batch``."""
@@ -192,7 +194,7 @@ class LoopWatch(FitWatch):
         seen = super().trace()
         if seen is None:
             return None
-        statistics = replace(seen.statistics, epochs=self.epochs.log.of_steps(seen.statistics.steps))
+        statistics = replace(seen.statistics, epochs=self.epochs.log.of_steps(seen.statistics.steps.tolist()))
         if not self.adversarial:
             return replace(seen, statistics=statistics)
         # Labels made up for the game, and a skill that falls as the other side gets better: nothing to judge by.

@@ -345,7 +345,8 @@ def _with_written_loss(loop: TapeLoop, function: Any, given: Any, batch: tuple[A
     """The batch with its labels, where the source of the function says which they are."""
     if len(loop.layers) != 1:
         return batch
-    written = loss_in_function(getattr(function, "python_function", None), *given, batch[0])
+    args, named = given
+    written = loss_in_function(getattr(function, "python_function", None), args, named, batch[0])
     if written is None:
         return batch
     if loop.written is None:
@@ -358,7 +359,7 @@ def _outermost(tensor: Any) -> Any:
     import keras
 
     graph = getattr(keras.tree.flatten(tensor)[0], "graph", None)
-    while getattr(getattr(graph, "outer_graph", None), "outer_graph", None) is not None:
+    while graph is not None and getattr(graph.outer_graph, "outer_graph", None) is not None:
         graph = graph.outer_graph
     return graph
 

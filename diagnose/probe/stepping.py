@@ -55,7 +55,7 @@ class StepWatch:
         self, session: ProbeSession, model: Any, data: DataCapture | None, steps_per_epoch: int | None
     ) -> None:
         self.session = session
-        self.model_reference = weakref.ref(model)
+        self.model_reference: Callable[[], Any] = weakref.ref(model)
         self.data = data
         self.steps_per_epoch = steps_per_epoch
         self.account = CostAccount(session.budget)
@@ -320,7 +320,8 @@ class StepWatch:
         for name, value in seen.series.items():
             self.series[name].append(value)
         if self.schedule.thin():
-            for series in (self.rows, self.sample_steps, self.sample_epochs, self.norms, *self.series.values()):
+            kept: tuple[list[Any], ...] = (self.rows, self.sample_steps, self.sample_epochs, self.norms)
+            for series in (*kept, *self.series.values()):
                 del series[1::2]
 
     def _observation_failed(self, error: Exception, model: Any) -> None:

@@ -143,7 +143,9 @@ def _block(code: CodeType, line: int) -> _Block | None:
         tree = ast.parse("".join(linecache.getlines(code.co_filename)))
     except (SyntaxError, ValueError, RecursionError):
         return None
-    around = [n for n in ast.walk(tree) if isinstance(n, ast.With) and _holds(n, line) and _opens_tape(n)]
+    around: list[ast.With | ast.FunctionDef | ast.AsyncFunctionDef] = [
+        n for n in ast.walk(tree) if isinstance(n, ast.With) and _holds(n, line) and _opens_tape(n)
+    ]
     in_tape = bool(around)
     if not around:
         kinds = (ast.FunctionDef, ast.AsyncFunctionDef)

@@ -258,20 +258,20 @@ def _gradient(name: str, tensor: Any) -> Value | None:
 
 
 def _updates(model: Any, gradients: Gradients, before: dict[int, Value]) -> tuple[Update, ...]:
-    owners: dict[int, tuple[int, str, Any]] = {}
+    owners: dict[int, tuple[int | None, str, Any]] = {}
     for index, (name, layer) in enumerate(flat_layers(model)):
         for variable in layer.weights:
             owners.setdefault(id(variable), (index, name, layer))
     found = []
     for variable in model.trainable_variables:
-        index, owner, layer = owners.get(id(variable), (None, str(model.name), model))
+        place, owner, layer = owners.get(id(variable)) or (None, str(model.name), model)
         name = weight_name(variable, layer)
         gradient = gradients.totals.get(id(backend_variable(variable)))
         found.append(
             Update(
                 path=str(variable.path),
                 name=name,
-                layer=index,
+                layer=place,
                 owner=owner,
                 before=Value(f"weight {name}", before[id(variable)].tensor),
                 gradient=None if gradient is None else Value(f"gradient of {name}", gradient),

@@ -21,7 +21,7 @@ def table(step: Step) -> str:
     if culprit is None and any(not v.is_finite for u in step.updates if (v := u.gradient) is not None):
         lines = ["Gradients overflow under the loss scale; the optimizer skips this step and lowers the scale."]
     lines.append("")
-    rows = [("", "operation", "output", "value", "d loss / d output")]
+    rows: list[tuple[str, ...]] = [("", "operation", "output", "value", "d loss / d output")]
     rows += [_marked(value.name, _shape(value), value) for value in step.data]
     for operation in step.operations:
         rows += _rows(operation)
@@ -50,7 +50,7 @@ def _rows(operation: Operation) -> list[tuple[str, ...]]:
 
 
 def _updates(step: Step) -> list[tuple[str, ...]]:
-    rows = []
+    rows: list[tuple[str, ...]] = []
     for update in step.updates:
         found = [v for v in (update.before, update.gradient, update.after) if v is not None]
         mark = "" if all(value.is_finite for value in found) else "!"

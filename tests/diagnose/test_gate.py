@@ -26,6 +26,11 @@ def poor(one: Subject) -> bool:
     return judge(one, run_checks(one)[0]).poor
 
 
+def poor_by_its_loss(one: Subject) -> bool:
+    """As of data in which quick learners often find nothing, so that their finding nothing does not speak."""
+    return judge(one, [symptom for symptom in run_checks(one)[0] if symptom.check != "unlearnable-labels"]).poor
+
+
 @pytest.mark.parametrize(
     ("skill", "best", "rows", "expected"),
     [
@@ -35,7 +40,7 @@ def poor(one: Subject) -> bool:
         (0.82, 0.95, 20, False),  # a gap, but on 20 rows
         (0.7, 0.95, 10_000, True),
         (0.98, 0.9, 200, False),  # better than the references
-        (0.0, 0.03, 200, False),  # nobody finds anything
+        (0.0, 0.03, 200, True),  # nobody finds anything in a table: the data are to blame
     ],
 )
 def test_skill_against_the_references(skill: float, best: float, rows: int, expected: bool) -> None:
@@ -81,15 +86,15 @@ def test_without_a_score_the_loss_decides() -> None:
 def test_who_learns_nothing_at_all_is_poor_even_where_there_is_no_rule(
     losses: tuple[float, ...], best: float, expected: bool
 ) -> None:
-    assert poor(subject(best, tuple(np.repeat(losses, 20)), skill=0.0, rows=200)) is expected
-    assert not poor(subject(best, losses, skill=0.0, rows=200))  # four epochs show nothing
+    assert poor_by_its_loss(subject(best, tuple(np.repeat(losses, 20)), skill=0.0, rows=200)) is expected
+    assert not poor_by_its_loss(subject(best, losses, skill=0.0, rows=200))  # four epochs show nothing
 
 
 def test_a_few_parameters_standing_still_on_labels_without_a_rule_are_not() -> None:
     losses = tuple(np.repeat((0.695, 0.694, 0.6935, 0.6935), 20))
     fit = fit_trace(dense_layers((1, "sigmoid")), epoch_metrics={"loss": losses}, statistics=statistics(1))
     fit = replace(fit, evaluation={**fit.evaluation, "skill": 0.0, "rows": 200, "split": "validation"})
-    assert not poor(Subject(fit, task_of(fit), ReferenceScores(0.0, 0.0, 0.0, "linear", "accuracy", 200)))
+    assert not poor_by_its_loss(Subject(fit, task_of(fit), ReferenceScores(0.0, 0.0, 0.0, "linear", "accuracy", 200)))
 
 
 def test_broken_numbers_are_always_poor() -> None:
