@@ -16,6 +16,7 @@ import numpy as np
 from . import result as document
 from ._version import __version__
 from .diagnose.findings import Diagnosis, Fault, LayerReference
+from .diagnose.probe.schedule import share_spent
 from .diagnose.source import CallSite, SourceSpan
 from .diagnose.trace import ExceptionFacts, FitTrace, LayerFacts, Trace
 from .errors import DlfixError, ScriptError
@@ -89,6 +90,7 @@ def to_result(findings: Findings) -> document.Result:
         suggestions=tuple(_suggestion(suggestion, findings) for suggestion in findings.suggestions),
         cost=document.CostResult(
             probe_seconds=trace.seconds if trace is not None else 0.0,
+            watching_share=_watching_share(fit),
             trial_seconds=findings.trial_seconds,
             wall_seconds=findings.wall_seconds,
             trials=findings.trials,
@@ -98,6 +100,14 @@ def to_result(findings: Findings) -> document.Result:
         settings=_jsonable(findings.settings),
         **values,
     )
+
+
+def _watching_share(fit: FitTrace | None) -> float | None:
+    """What watching took of the time that the training took without it, None where that is not known."""
+    if fit is None or not fit.observation_seconds:
+        return None
+    share = share_spent(fit.observation_seconds, fit.seconds)
+    return round(share, 4) if math.isfinite(share) else None
 
 
 def shown_fit(trace: Trace | None, diagnosis: Diagnosis | None) -> int | None:

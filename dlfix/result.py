@@ -156,6 +156,7 @@ class ModelResult(_Document):
 
 class CostResult(_Document):
     probe_seconds: float = 0.0
+    watching_share: float | None = None
     trial_seconds: float = 0.0
     wall_seconds: float = 0.0
     trials: int = 0

@@ -355,7 +355,7 @@ def faulty() -> Result:
         },
         loss_steps=tuple(range(0, 840, 4)),
         loss=decay(900.0, 27.0, 210),
-        cost=CostResult(probe_seconds=14.2, trial_seconds=151.0, wall_seconds=182.4, trials=18),
+        cost=CostResult(probe_seconds=14.2, watching_share=0.021, trial_seconds=151.0, wall_seconds=182.4, trials=18),
         checks_run=(
             "output-activation-mismatch",
             "dying-relu",

@@ -69,6 +69,8 @@ class _View:
         if cost.trials:
             patches = wording.count(len(self.result.suggestions), "patch", "patches")
             parts.append(f"{patches}, {wording.count(cost.trials, 'trial')}")
+        if self.verbose and cost.watching_share is not None:
+            parts.append(f"watching took {cost.watching_share:.1%} of the training")
         if cost.wall_seconds:
             parts.append(f"{wording.seconds(cost.wall_seconds)} in all")
         style = "bold green" if self.result.verdict == "healthy" else "bold"
