@@ -74,10 +74,23 @@ EVIDENCE: Mapping[str, Evidence] = {
     "regularization": Evidence(
         {"excessive-regularization": 0.6, "excessive-weight-decay": 0.5, "excessive-weight-constraint": 0.6}, _STUCK
     ),
-    "layers": Evidence({"mismatched-output-shape": 0.95, "collapsed-feature-maps": 0.35}, _FAILED),
-    "evaluation": Evidence({"mismatched-validation-inputs": 0.9, "leaked-rows": 0.25, "suspicious-validation": 0.2}),
-    "strides": Evidence({"collapsed-feature-maps": 0.65}, _STUCK),
-    "kernel_size": Evidence({"collapsed-feature-maps": 0.4, "oversized-kernel": 0.3}, _STUCK),
+    "layers": Evidence(
+        {"mismatched-output-shape": 0.95, "collapsed-feature-maps": 0.35, "deep-plain-stack": 0.75},
+        {**_STUCK, **_FAILED, "vanishing-gradient": 0.2, "fading-activation": 0.2},
+    ),
+    "evaluation": Evidence(
+        {
+            "mismatched-validation-inputs": 0.9,
+            "shifted-inputs": 0.35,
+            "leaked-rows": 0.25,
+            "suspicious-validation": 0.2,
+        }
+    ),
+    "strides": Evidence({"collapsed-feature-maps": 0.65, "skipping-strides": 0.85}, _STUCK),
+    "kernel_size": Evidence(
+        {"collapsed-feature-maps": 0.4, "oversized-kernel": 0.3, "pointwise-kernels": 0.85}, _STUCK
+    ),
+    "filters": Evidence({"narrow-convolution": 0.75}, _STUCK),
     "input_size": Evidence({"collapsed-feature-maps": 0.25}),
     "feature_encoding": Evidence(
         {
@@ -97,6 +110,9 @@ EVIDENCE: Mapping[str, Evidence] = {
             "unlearnable-labels": 0.85,
             "neglected-class": 0.4,
             "contradicted-labels": 0.35,
+            "starved-training-set": 0.7,
+            "shifted-class-shares": 0.75,
+            "shifted-inputs": 0.65,
         },
         {"trivial-skill": 0.1, "unpredicted-class": 0.1},
     ),
@@ -183,6 +199,7 @@ EVIDENCE: Mapping[str, Evidence] = {
             "unusual-momentum": 0.6,
             "unusual-epsilon": 0.5,
             "excessive-clipping": 0.7,
+            "slow-default-optimizer": 0.9,
         },
         {"nonfinite-loss": 0.1},
     ),
@@ -191,9 +208,9 @@ EVIDENCE: Mapping[str, Evidence] = {
 }
 
 #: Kinds that name a single layer, by the layer of their main symptom.
-LAYER_KINDS = frozenset({"hidden_activation", "initializer", "dropout", "regularization", "units"})
+LAYER_KINDS = frozenset({"hidden_activation", "initializer", "dropout", "regularization", "units", "filters"})
 #: Symptoms that name the very setting of the optimizer which is wrong.
-OPTIMIZER_SETTINGS = frozenset({"unusual-momentum", "unusual-epsilon", "excessive-clipping"})
+OPTIMIZER_SETTINGS = frozenset({"unusual-momentum", "unusual-epsilon", "excessive-clipping", "slow-default-optimizer"})
 
 #: Where the setting is written: hyperparameter name by kind.
 HYPERPARAMETERS: Mapping[str, str] = {
@@ -217,6 +234,7 @@ HYPERPARAMETERS: Mapping[str, str] = {
     "hidden_activation": "activation",
     "output_units": "units",
     "units": "units",
+    "filters": "filters",
     "initializer": "kernel_initializer",
     "dropout": "rate",
     "frozen_weights": "trainable",
@@ -246,6 +264,7 @@ _SAYINGS: Mapping[str, str] = {
     "hidden_activation": "The activation of a hidden layer keeps the network from learning.",
     "epochs": "Training stops too early.",
     "units": "A hidden layer is too narrow.",
+    "filters": "A convolution has too few filters.",
     "dropout": "Too much is dropped.",
     "batch_size": "The batch size does not suit the amount of data.",
     "optimizer": "Steps are not kept from exploding: gradient clipping is missing.",
@@ -253,6 +272,18 @@ _SAYINGS: Mapping[str, str] = {
     "regularization": "Penalties on the weights are too strong.",
     "class_weights": "The weights of classes or rows work against learning.",
     "label_order": "The labels come in another order than what they belong to.",
+}
+
+
+#: Symptoms that say what is wrong more precisely than their kind of fault does.
+_CAUSES: Mapping[str, str] = {
+    "deep-plain-stack": "The network is too deep for a plain one.",
+    "pointwise-kernels": "The kernels are too small to see anything but single positions.",
+    "skipping-strides": "A convolution skips most of what it is given.",
+    "starved-training-set": "There are too few rows to train on.",
+    "shifted-class-shares": "The training rows are not like those that the model is judged on.",
+    "shifted-inputs": "The training inputs are not like those that the model is judged on.",
+    "slow-default-optimizer": "The optimizer hardly moves the weights.",
 }
 
 
@@ -322,6 +353,8 @@ def say(kind: str, subject: Subject, symptoms: Sequence[Symptom]) -> str:
         first = f"The learning rate of {optimizer.class_name}{rate} is {learning_rate_direction(symptoms)}."
     elif kind == "layers" and symptoms[0].check == "collapsed-feature-maps":
         first = "The maps are shrunk once too often."
+    elif symptoms[0].check in _CAUSES:
+        first = _CAUSES[symptoms[0].check]
     elif kind == "optimizer" and symptoms[0].check in OPTIMIZER_SETTINGS:
         first = "A setting of the optimizer is far from usual."
     elif kind == "evaluation" and symptoms[0].check in ("leaked-rows", "suspicious-validation"):
@@ -341,12 +374,14 @@ def place(kind: str, subject: Subject, main: Symptom) -> tuple[LayerReference | 
     if main.check == "collapsed-feature-maps":
         layer = _largest(kind, subject, main.layer) or _layer(subject, main.layer)
         return (main.layer if layer is None else subject.reference_to(layer)), _span(layer)
+    if main.check == "deep-plain-stack":
+        return main.layer, _span(_layer(subject, main.layer))
     if kind in ("output_units", "layers") and head is not None:
         return subject.reference_to(head.layer), _span(head.layer)
     if kind == "regularization" and main.layer is None:
         site = fit.compile.optimizer.site or fit.compile.site
         return None, site.span if site else None
-    if kind in LAYER_KINDS or (kind in ("frozen_weights", "kernel_size") and main.layer is not None):
+    if kind in LAYER_KINDS or (kind in ("frozen_weights", "kernel_size", "strides") and main.layer is not None):
         layer = _layer(subject, main.layer)
         return main.layer, _span(layer)
     if kind == "loss" and fit.compile.losses:

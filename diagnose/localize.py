@@ -60,7 +60,14 @@ EXPLAINS: Mapping[str, Mapping[str, float]] = {
     "target_scaling": {"learning_rate": 0.6, "hidden_activation": 0.6, "epochs": 0.8, "optimizer": 0.5},
     "learning_rate": {"hidden_activation": 0.4, "epochs": 0.5, "batch_size": 0.6, "optimizer": 0.7, "overfitting": 0.6},
     "hidden_activation": {"learning_rate": 0.6, "epochs": 0.7},
-    "layers": {"output_units": 0.8, "loss": 0.6},
+    "layers": {
+        "output_units": 0.8,
+        "loss": 0.6,
+        "hidden_activation": 0.6,
+        "learning_rate": 0.4,
+        "epochs": 0.4,
+        "initializer": 0.6,
+    },
     "regularization": {"learning_rate": 0.4, "epochs": 0.4, "hidden_activation": 0.5, "units": 0.5, "optimizer": 0.5},
     "dropout": {"learning_rate": 0.6, "epochs": 0.4, "units": 0.5, "batch_size": 0.6},
     "shuffle": {"learning_rate": 0.6, "epochs": 0.5, "batch_size": 0.5, "optimizer": 0.6},
@@ -68,6 +75,11 @@ EXPLAINS: Mapping[str, Mapping[str, float]] = {
     "label_order": {"learning_rate": 0.4, "epochs": 0.3, "training_data": 0.5, "overfitting": 0.4, "units": 0.5},
     "training_data": {"learning_rate": 0.4, "epochs": 0.3, "units": 0.4, "overfitting": 0.5, "batch_size": 0.4},
     "optimizer": {"learning_rate": 0.3, "epochs": 0.3, "batch_size": 0.4},
+    "units": {"learning_rate": 0.6, "epochs": 0.5, "hidden_activation": 0.6},
+    "filters": {"learning_rate": 0.6, "epochs": 0.5, "hidden_activation": 0.6},
+    "kernel_size": {"learning_rate": 0.5, "epochs": 0.4, "units": 0.5},
+    "strides": {"learning_rate": 0.5, "epochs": 0.4, "units": 0.5, "overfitting": 0.6},
+    "evaluation": {"learning_rate": 0.5, "epochs": 0.4, "overfitting": 0.4, "units": 0.5},
     "batch_size": {"epochs": 0.6},
 }
 #: Settings that make a training worse, but never end it with an exception.

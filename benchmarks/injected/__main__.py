@@ -5,6 +5,7 @@ record      run healthy programs and variants under the probe, and keep the vari
 baselines   run the DeepLocalize procedure on what was kept
 diagnose    diagnose all recorded traces with the present checks, without training
 report      write results.json and results.md from the diagnoses
+fit         fit confidences to the families that may be fitted to; ship the line if it does better on families left out
 """
 
 from __future__ import annotations
@@ -14,13 +15,16 @@ import json
 import sys
 from collections import Counter
 from pathlib import Path
+from typing import Any
 
-from . import cache, deeplocalize, offline, results
+from . import cache, deeplocalize, fitting, offline, results
 from .families import memberships, programs, seconds_of
 from .generate import Variant, generate
 from .record import Limits, Recorder
 from .report import as_markdown
 
+#: What ``fit`` ships: see ``diagnose/confidence.py``.
+CONFIDENCE = Path(__file__).resolve().parents[2] / "diagnose" / "confidence.json"
 #: Variants to draw: some six in ten are kept.
 COUNT = 720
 
@@ -30,7 +34,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         prog="python -m benchmarks.injected", description=__doc__, formatter_class=argparse.RawTextHelpFormatter
     )
-    parser.add_argument("command", choices=("generate", "record", "baselines", "diagnose", "report"))
+    parser.add_argument("command", choices=("generate", "record", "baselines", "diagnose", "report", "fit"))
     parser.add_argument("--cache", type=Path, default=cache.default_folder(), help="folder of recorded runs")
     parser.add_argument("--count", type=int, default=COUNT, help=f"variants to draw (default: {COUNT})")
     parser.add_argument("--limit", type=int, help="record only so many of them, which are a fair sample, too")
@@ -94,10 +98,27 @@ def _diagnose(arguments: argparse.Namespace) -> None:
     _report(arguments)
 
 
-def _report(arguments: argparse.Namespace) -> None:
+def _document(arguments: argparse.Namespace) -> dict[str, Any]:
     where = cache.Cache(arguments.cache)
     diagnoses = json.loads((where.folder / results.DIAGNOSES).read_text(encoding="utf-8"))
-    document = results.document(where, diagnoses, memberships(), arguments.seed)
+    return results.document(where, diagnoses, memberships(), arguments.seed)
+
+
+def _fit(arguments: argparse.Namespace) -> None:
+    found = fitting.fit(_document(arguments))
+    cache.write(arguments.output / "fit.json", found)
+    if found["ships"]:
+        cache.write(CONFIDENCE, found["line"])
+    else:
+        CONFIDENCE.unlink(missing_ok=True)
+    for where in ("left_out", "held_out"):
+        shown = {name: (one["number"], one["brier"], one["expected_error"]) for name, one in found[where].items()}
+        _say(f"{where}: {shown}")
+    _say(f"line {found['line']}: {'shipped' if found['ships'] else 'no better on families left out, not shipped'}")
+
+
+def _report(arguments: argparse.Namespace) -> None:
+    document = _document(arguments)
     arguments.output.mkdir(parents=True, exist_ok=True)
     cache.write(arguments.output / "results.json", document)
     (arguments.output / "results.md").write_text(as_markdown(document), encoding="utf-8")

@@ -15,6 +15,8 @@ from .subject import Subject
 HIGH, LOW = 30.0, 100.0
 CLIPPED = 100.0
 HIGH_MOMENTUM = 0.99
+SLOW_BY_DEFAULT = frozenset({"Adadelta", "Adagrad", "Ftrl"})
+DEFAULT_RATE = 0.001
 LARGE_EPSILON = 1e-2
 LARGE_DECAY = 0.1
 
@@ -47,6 +49,32 @@ def unusual_learning_rate(subject: Subject) -> Iterator[Symptom]:
         strength=min(1.0, 0.4 + 0.2 * abs(math.log10(ratio / HIGH if high else ratio * LOW))),
         details={"direction": "too high" if high else "too low"},
     )
+
+
+@check("slow-default-optimizer", requires=("model layers",))
+def slow_default_optimizer(subject: Subject) -> Iterator[Symptom]:
+    """An optimizer whose default rate in Keras hardly moves anything was taken as it comes.
+
+    Symptom: Adadelta, Adagrad or Ftrl with Keras's default rate of 0.001.
+    Why: Their steps shrink with the gradients seen so far (Adagrad, Ftrl), or have no scale of their own at the start
+        (Adadelta): as published they run at 0.01 and 1.0, and Keras's common default is 10 to 1,000 times less.
+    Threshold and its source: The default itself. Zeiler 2012 (arXiv:1212.5701) has no rate at all, which is 1.0; Duchi
+        et al. 2011 tune theirs; Keras's documentation advises 1.0 for Adadelta to match the paper.
+    When not: A rate that was chosen; long trainings that get there all the same.
+    """
+    optimizer = subject.fit.compile.optimizer
+    if optimizer.class_name in SLOW_BY_DEFAULT and optimizer.learning_rate is not None:
+        rate, usual = optimizer.learning_rate, USUAL_RATES[optimizer.class_name]
+        if math.isclose(rate, DEFAULT_RATE, rel_tol=1e-3):
+            yield Symptom(
+                "slow-default-optimizer",
+                f"{optimizer.class_name} with Keras's default rate of {rate:g} hardly moves; as published it runs at "
+                f"{usual:g}.",
+                value=rate,
+                threshold=usual,
+                strength=0.9,
+                details={"direction": "too low"},
+            )
 
 
 @check("unusual-momentum", requires=("model layers",))

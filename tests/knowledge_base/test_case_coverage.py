@@ -76,7 +76,6 @@ NOT_BY_EDIT: dict[tuple[str, str], str] = {
 #: Changes of published patches that the audit's better fix leaves out or contradicts.
 SUPERSEDED: dict[tuple[str, str], str] = {
     ("FacialKeypointsDetection", "set_optimizer"): "the better fix keeps Adam and lowers its rate",
-    ("keras_catsdogs", "set_filters"): "the better fix leaves the numbers of filters; the patch even halves the first",
     ("hotdog-sandwich", "set_kernel_size"): "the better fix keeps the kernels, which only grew to suit wide strides",
 }
 

@@ -41,6 +41,11 @@ TABLE = [
         ],
     ),
     (
+        "slow-default-optimizer",
+        [optimizer("Adadelta", 0.001), optimizer("Adagrad", 0.001), optimizer("Ftrl", 0.001)],
+        [optimizer("Adam", 0.001), optimizer("Adadelta", 1.0), optimizer("Adagrad", 0.01), optimizer("SGD", 0.001)],
+    ),
+    (
         "unusual-momentum",
         [
             optimizer(momentum=0.995),

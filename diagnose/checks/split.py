@@ -1,0 +1,121 @@
+"""Training rows against validation rows: how many there are, and whether they are of the same kind."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from ..findings import Symptom
+from ..measures import class_shares, inputs_are_tokens
+from ..trace import ArrayFacts
+from .registry import check
+from .subject import Subject
+
+SPREAD = 1.5
+DISTANCE = 0.2
+#: Rows on either side below which shares and deviations say little.
+ENOUGH_ROWS = 40
+
+
+@check("starved-training-set", requires=("inputs",))
+def starved_training_set(subject: Subject) -> Iterator[Symptom]:
+    """There are fewer rows to train on than to validate with.
+
+    Symptom: Fewer training rows than half of the validation rows, and fewer than a thousand.
+    Why: The split is the wrong way round, or rows were lost on the way; the network learns the few rows by heart.
+    Threshold and its source: Half: splits give the larger part to training (80 to 20 is usual, 50 to 50 the least in
+        use; Guyon 1997 derives shares of validation well below a half).
+    When not: Cross-validation with few folds; large data, of which a small part is enough.
+    """
+    rows, held_out = subject.fit.data.rows, subject.fit.data.validation_rows
+    if rows and held_out and 2 * rows < held_out and rows < 1000:
+        yield Symptom(
+            "starved-training-set",
+            f"There are {rows} rows to train on, and {held_out} to validate with.",
+            value=float(rows),
+            threshold=held_out / 2,
+            strength=min(1.0, 0.6 + 0.1 * float(np.log2(held_out / (2 * rows)))),
+        )
+
+
+@check("shifted-class-shares", requires=("targets",))
+def shifted_class_shares(subject: Subject) -> Iterator[Symptom]:
+    """Classes are far more, or less, frequent among the training rows than among the validation rows.
+
+    Symptom: The shares of the classes differ by more than 0.2 in all (total variation distance), and by more than three
+        standard errors.
+    Why: What is frequent in training is predicted too often; classes that training hardly has are not learned.
+    Threshold and its source: 0.2, our choice: one row in five would have to change its class. Three standard errors of
+        a share on the smaller set (Agresti 2013).
+    When not: Class or sample weights make up for it; rows resampled on purpose, which then learn well.
+    """
+    data = subject.fit.data
+    if not data.targets or not data.validation_targets or subject.task.kind not in ("binary", "multiclass"):
+        return
+    if data.has_class_weight or data.has_sample_weight:
+        return
+    shares = _shares(data.targets[0]), _shares(data.validation_targets[0])
+    rows = min(data.targets[0].rows_seen, data.validation_targets[0].rows_seen)
+    if not shares[0] or not shares[1] or rows < ENOUGH_ROWS:
+        return
+    classes = sorted({*shares[0], *shares[1]})
+    differences = [shares[0].get(one, 0.0) - shares[1].get(one, 0.0) for one in classes]
+    distance = 0.5 * sum(abs(value) for value in differences)
+    error = 0.5 * sum(float(np.sqrt(max(p * (1 - p), 1e-9) / rows)) for p in (shares[1].get(c, 0.0) for c in classes))
+    if distance > max(DISTANCE, 3 * error):
+        worst = int(np.argmax(np.abs(differences)))
+        yield Symptom(
+            "shifted-class-shares",
+            f"Class {classes[worst]:g} makes {shares[0].get(classes[worst], 0.0):.0%} of the training rows and "
+            f"{shares[1].get(classes[worst], 0.0):.0%} of the validation rows.",
+            value=distance,
+            threshold=DISTANCE,
+            strength=min(1.0, 0.6 + distance / 2),
+        )
+
+
+def _shares(labels: ArrayFacts) -> dict[float, float]:
+    """Share of rows by class id (column of one-hot labels)."""
+    shares = class_shares(labels)
+    if not shares:
+        return {}
+    names = labels.unique if labels.unique is not None and len(labels.unique) == len(shares) else range(len(shares))
+    return {float(name): share for name, share in zip(names, shares, strict=True)}
+
+
+@check("shifted-inputs", requires=("inputs", "model layers"))
+def shifted_inputs(subject: Subject) -> Iterator[Symptom]:
+    """Training inputs scatter more, or less, than the inputs that the model is validated with.
+
+    Symptom: In the median over the columns that vary, the standard deviations differ by more than a factor of 1.5.
+    Why: Noise was added to one and not the other, or they were prepared in different ways; what is learned from the one
+        does not hold for the other.
+    Threshold and its source: 1.5: the ratio of two deviations from 40 rows each stays within 1.37 in 95 % of the cases
+        (F distribution), and the median over columns well within.
+    When not: Augmented training pictures; splits by time or place; token ids.
+    """
+    data = subject.fit.data
+    if inputs_are_tokens(subject.fit):
+        return
+    for train, held_out in zip(data.inputs, data.validation_inputs, strict=False):
+        if min(train.rows_seen, held_out.rows_seen) < ENOUGH_ROWS:
+            continue
+        ratio = _spread_ratio(train, held_out)
+        if ratio is not None and max(ratio, 1 / ratio) > SPREAD:
+            yield Symptom(
+                "shifted-inputs",
+                f"Training inputs scatter {ratio:.2g} times as much as validation inputs.",
+                value=ratio,
+                threshold=SPREAD,
+                strength=min(1.0, 0.6 + 0.3 * abs(float(np.log2(ratio)))),
+            )
+            return
+
+
+def _spread_ratio(train: ArrayFacts, held_out: ArrayFacts) -> float | None:
+    first, second = np.asarray(train.column_std or (train.std,)), np.asarray(held_out.column_std or (held_out.std,))
+    if first.shape != second.shape:
+        return None
+    usable = np.isfinite(first) & np.isfinite(second) & (first > 1e-9) & (second > 1e-9)
+    return float(np.median(first[usable] / second[usable])) if usable.any() else None

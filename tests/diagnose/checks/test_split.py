@@ -1,0 +1,79 @@
+"""Training rows against validation rows."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+from check_traces import firing, run, silent
+from dlfix.diagnose.trace import FitTrace
+from traces import compiled, data, dense_layers, fit_trace, statistics
+
+GENERATOR = np.random.default_rng(5)
+
+
+def split(rows: int, held_out: int, noise: float = 0.0, shares: tuple[float, float] = (0.5, 0.5)) -> FitTrace:
+    """A binary task; ``noise`` is added to the training inputs, ``shares`` of class 1, in both parts."""
+    x, other = GENERATOR.normal(size=(rows, 4)), GENERATOR.normal(size=(held_out, 4))
+    labels = [
+        (np.arange(size) < share * size).astype(int) for size, share in zip((rows, held_out), shares, strict=True)
+    ]
+    x = (x + noise * GENERATOR.normal(size=x.shape)).astype(np.float32)
+    fit = fit_trace(x=x, y=labels[0])
+    return replace(fit, data=data(x, labels[0], (other.astype(np.float32), labels[1])))
+
+
+def three_classes(counts: tuple[int, int, int], held_out: tuple[int, int, int], one_hot: bool = False) -> FitTrace:
+    ids = [np.repeat(np.arange(3), sizes) for sizes in (counts, held_out)]
+    labels: list[Any] = [np.eye(3)[part] if one_hot else part for part in ids]
+    x = [GENERATOR.normal(size=(len(part), 4)).astype(np.float32) for part in ids]
+    loss = "categorical_crossentropy" if one_hot else "sparse_categorical_crossentropy"
+    fit = fit_trace(
+        dense_layers((16, "relu"), (3, "softmax")), compiled(loss), x[0], labels[0], statistics=statistics(2)
+    )
+    return replace(fit, data=data(x[0], labels[0], (x[1], labels[1])))
+
+
+def weighted(fit: FitTrace) -> FitTrace:
+    return replace(fit, data=replace(fit.data, has_class_weight=True))
+
+
+TABLE = [
+    (
+        "starved-training-set",
+        [split(20, 100), split(400, 900)],
+        [split(100, 100), split(400, 100), split(2000, 5000), fit_trace()],
+    ),
+    (
+        "shifted-class-shares",
+        [
+            split(400, 200, shares=(0.1, 0.5)),
+            three_classes((200, 10, 200), (50, 50, 50)),
+            three_classes((200, 0, 200), (50, 50, 50), one_hot=True),
+        ],
+        [
+            split(400, 200),
+            split(400, 200, shares=(0.45, 0.55)),
+            split(400, 20, shares=(0.1, 0.5)),
+            weighted(split(400, 200, shares=(0.1, 0.5))),
+            three_classes((100, 50, 100), (50, 30, 50)),
+        ],
+    ),
+    (
+        "shifted-inputs",
+        [split(400, 200, noise=2.0), split(100, 100, noise=3.0)],
+        [split(400, 200), split(100, 60, noise=0.5), split(400, 20, noise=3.0), fit_trace()],
+    ),
+]
+
+
+@pytest.mark.parametrize(("identifier", "fit"), firing(TABLE))
+def test_fires(identifier: str, fit: FitTrace) -> None:
+    assert identifier in run(fit)
+
+
+@pytest.mark.parametrize(("identifier", "fit"), silent(TABLE))
+def test_stays_silent_on_near_misses(identifier: str, fit: FitTrace) -> None:
+    assert identifier not in run(fit)
