@@ -54,7 +54,8 @@ EVIDENCE: Mapping[str, Evidence] = {
     ),
     "output_units": Evidence({"mismatched-output-units": 0.97}, {**_STUCK, **_FAILED, "unpredicted-class": 0.15}),
     "loss": Evidence(
-        {"mismatched-loss": 0.95, "excessive-label-smoothing": 0.5}, {**_STUCK, **_FAILED, "negative-loss": 0.5}
+        {"mismatched-loss": 0.95, "undefined-loss": 0.9, "excessive-label-smoothing": 0.5},
+        {**_STUCK, **_FAILED, "negative-loss": 0.5},
     ),
     "label_encoding": Evidence(
         {"out-of-range-labels": 0.9, "scaled-class-labels": 0.97, "mismatched-loss": 0.6},
@@ -183,6 +184,7 @@ EVIDENCE: Mapping[str, Evidence] = {
             "hidden-softmax": 0.7,
             "misplaced-activation": 0.5,
             "stacked-activations": 0.4,
+            "undefined-operation": 0.8,
         },
         {**_STUCK, "below-reference": 0.2, "input-blind-activation": 0.1, "missing-gradient": 0.1},
     ),
@@ -277,6 +279,8 @@ _SAYINGS: Mapping[str, str] = {
 
 #: Symptoms that say what is wrong more precisely than their kind of fault does.
 _CAUSES: Mapping[str, str] = {
+    "undefined-loss": "The loss has no finite value for some predictions.",
+    "undefined-operation": "A layer computes something that is not defined for what goes in.",
     "deep-plain-stack": "The network is too deep for a plain one.",
     "pointwise-kernels": "The kernels are too small to see anything but single positions.",
     "skipping-strides": "A convolution skips most of what it is given.",

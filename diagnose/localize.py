@@ -52,7 +52,7 @@ EXPLAINS: Mapping[str, Mapping[str, float]] = {
     },
     "output_activation": {"learning_rate": 0.4, "hidden_activation": 0.6, "epochs": 0.3, "loss": 0.7, "optimizer": 0.4},
     "output_units": {"learning_rate": 0.4, "epochs": 0.4, "output_activation": 0.8, "loss": 0.9, "label_encoding": 0.8},
-    "loss": {"learning_rate": 0.5, "epochs": 0.5},
+    "loss": {"learning_rate": 0.5, "epochs": 0.5, "hidden_activation": 0.5, "optimizer": 0.5},
     "label_encoding": {"learning_rate": 0.4, "epochs": 0.3, "hidden_activation": 0.5},
     "frozen_weights": {"learning_rate": 0.1, "epochs": 0.1, "hidden_activation": 0.3},
     "initializer": {"hidden_activation": 0.5, "learning_rate": 0.4, "epochs": 0.5},

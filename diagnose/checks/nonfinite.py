@@ -154,3 +154,66 @@ def nonfinite_batch(subject: Subject) -> Iterator[Symptom]:
     if broken is not None and broken.cause == "data":
         told = _told("nonfinite-batch", broken)
         yield replace(told, details={**told.details, "certain": True})
+
+
+#: Operations that are not defined everywhere, however small the numbers are, and the largest number for which that, not
+#: their size, is to blame.
+_PARTIAL = (
+    "Log",
+    "RealDiv",
+    "DivNoNan",
+    "Reciprocal",
+    "Sqrt",
+    "Rsqrt",
+    "Pow",
+    "Acos",
+    "Asin",
+    "Atanh",
+    "Xdivy",
+    "Xlogy",
+)
+_ORDINARY = 1e6
+
+
+def _undefined(broken: Breakdown | None, direction: str) -> bool:
+    """Whether a step broke in an operation that has no value for numbers of an ordinary size."""
+    if broken is None or broken.direction not in (direction, "backward") or broken.cause != "operation":
+        return False
+    in_loss = broken.kind == "loss"
+    if in_loss != (direction == "loss") or any(item.nan or item.infinite for item in broken.inputs):
+        return False
+    reach = max((max(abs(item.minimum), abs(item.maximum)) for item in broken.inputs), default=0.0)
+    partial = (broken.detail or "").startswith(_PARTIAL) or broken.direction == "backward"
+    return partial and reach < _ORDINARY
+
+
+@check("undefined-loss", requires=("breakdown", "losses"))
+def undefined_loss(subject: Subject) -> Iterator[Symptom]:
+    """A loss of the user's own has no finite value for predictions that a network may well make.
+
+    Symptom: The step that broke, replayed, broke in the loss, in a logarithm, division, root or power of numbers of an
+        ordinary size, or in its derivative; and the loss is the user's own.
+    Why: A sigmoid or softmax reaches exactly 0 and 1 in float32; log(0), 0/0 and the derivative of sqrt at 0 are not
+        finite. Keras's own losses clip, or work on logits.
+    Threshold and its source: Structural, on the replayed step; inputs below 1e6, beyond which float32's range (Higham
+        2002) begins to be the matter.
+    When not: Keras's losses; losses that overflow because the predictions do.
+    """
+    broken = subject.fit.breakdown
+    if broken is not None and subject.fit.compile.losses[0].is_custom and _undefined(broken, "loss"):
+        yield replace(_told("undefined-loss", broken), layer=None, details={"certain": True, **_details(broken)})
+
+
+@check("undefined-operation", requires=("breakdown",))
+def undefined_operation(subject: Subject) -> Iterator[Symptom]:
+    """A layer takes a logarithm, root or quotient of numbers for which there is none.
+
+    Symptom: The step that broke, replayed, broke in a layer, in a logarithm, division, root or power of numbers of an
+        ordinary size, or in its derivative.
+    Why: The function is not defined, or has no slope, for inputs that the layer before may well put out.
+    Threshold and its source: As for ``undefined-loss``.
+    When not: Overflow of large numbers, which has its cause before the layer.
+    """
+    broken = subject.fit.breakdown
+    if broken is not None and broken.layer is not None and _undefined(broken, "forward"):
+        yield _told("undefined-operation", broken)

@@ -123,6 +123,19 @@ class Subject:
             return None
         return values
 
+    @cached_property
+    def sound(self) -> np.ndarray:
+        """Sampled steps before the first in which an output or weight is not finite, as a mask, shape ``(samples,)``.
+
+        What comes after it says nothing: a unit that puts out NaN is not dead.
+        """
+        broken = np.zeros(len(self.fit.statistics.steps), dtype=bool)
+        for name in ("activation_nonfinite", "weight_nonfinite"):
+            values = self.series(name)
+            if values is not None:
+                broken |= (np.nan_to_num(values, nan=0.0) > 0).any(axis=1)
+        return ~np.maximum.accumulate(broken) if broken.size else broken
+
     def reference_to(self, layer: LayerFacts) -> LayerReference:
         """How a symptom names ``layer``."""
         return LayerReference(layer.index, layer.name)

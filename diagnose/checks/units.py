@@ -16,6 +16,13 @@ SATURATED = 0.5
 _BOUNDED = frozenset({"sigmoid", "tanh", "hard_sigmoid", "softsign", "hard_tanh"})
 
 
+def _before_breaking(subject: Subject, statistic: str) -> np.ndarray | None:
+    """A statistic at the steps before numbers stopped being finite."""
+    values = subject.series(statistic)
+    sound = None if values is None else values[subject.sound]
+    return None if sound is None or not len(sound) else sound
+
+
 @check("dying-relu", requires=("statistic dead_fraction",))
 def dying_relu(subject: Subject) -> Iterator[Symptom]:
     """Most rectified units of a layer are never active.
@@ -29,10 +36,10 @@ def dying_relu(subject: Subject) -> Iterator[Symptom]:
     When not: Sparse but living layers; batches of fewer than four rows make silence common, so the minimum over the
         samples decides.
     """
-    values = subject.series("dead_fraction")
+    values = _before_breaking(subject, "dead_fraction")
     if values is None:
         return
-    late = values[subject.tail(1 / 3)]
+    late = values[-max(1, round(len(values) / 3)) :]
     for layer in subject.fit.model.layers:
         column = late[:, subject.column_of(layer)]
         finite = column[np.isfinite(column)]
@@ -67,10 +74,10 @@ def saturated_activation(subject: Subject) -> Iterator[Symptom]:
         for half of the units.
     When not: The output layer, where certainty is what is wanted; gates of recurrent layers.
     """
-    values = subject.series("saturated_fraction")
+    values = _before_breaking(subject, "saturated_fraction")
     if values is None:
         return
-    late = values[subject.tail(1 / 3)]
+    late = values[-max(1, round(len(values) / 3)) :]
     for layer in subject.fit.model.layers:
         if _is_output(subject, layer.index) or effective_activation(subject.fit.model, layer) not in _BOUNDED:
             continue

@@ -6,6 +6,7 @@ import importlib.util
 import math
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -46,8 +47,17 @@ from check_traces import (
 )
 from dlfix.diagnose.checks import all_checks
 from dlfix.diagnose.findings import ReferenceScores
-from dlfix.diagnose.trace import DataSample, FitTrace
+from dlfix.diagnose.trace import DataSample, FitTrace, TensorRange
 from traces import breakdown, compiled, data, dense_layers, fit_trace, model, raised, statistics
+
+
+def own_loss(direction: str, cause: str = "operation", **changes: Any) -> FitTrace:
+    """A fit with a loss of the user's own that broke, by default, in the loss."""
+    given = {"kind": "loss", "layer": None, **changes}
+    compiled_with = compiled("my_loss")
+    losses = tuple(replace(loss, is_custom=True) for loss in compiled_with.losses)
+    return fit_trace(None, replace(compiled_with, losses=losses), breakdown=breakdown(direction, cause, **given))
+
 
 TABLE = [  # one row: id of the check, traces that show it, near misses that do not
     ("failed-training", [fit_trace(state="raised", exception=raised())], [fit_trace(), fit_trace(state="stopped")]),
@@ -81,6 +91,25 @@ TABLE = [  # one row: id of the check, traces that show it, near misses that do 
             fit_trace(breakdown=breakdown("forward", "weights", tensor="weight kernel")),
         ],
         [fit_trace(), fit_trace(breakdown=breakdown())],
+    ),
+    (
+        "undefined-loss",
+        [
+            own_loss("loss", detail="Log of 0 … 1"),
+            own_loss("backward", detail="Sqrt of 0 … 4"),
+        ],
+        [
+            own_loss("loss", detail="Exp of -209 … 209"),
+            own_loss("forward", detail="Log of 0 … 1", kind="Dense", layer=1),
+            own_loss("loss", detail="Log of 0 … 1", inputs=(TensorRange("input", 0.0, 3e38, 1.0, 0, 0, 8),)),
+            own_loss("loss", "data", detail="Log of 0 … 1"),
+            fit_trace(breakdown=breakdown("loss", kind="loss", layer=None, detail="Log of 0 … 1")),
+        ],
+    ),
+    (
+        "undefined-operation",
+        [fit_trace(breakdown=breakdown(detail="Log of -2 … 3"))],
+        [fit_trace(breakdown=breakdown()), fit_trace(), own_loss("loss", detail="Log of 0 … 1")],
     ),
     (
         "nonfinite-batch",
