@@ -38,9 +38,16 @@ def traces(where: cache.Cache, known: Mapping[str, Membership]) -> list[Path]:
 
 def document(where: cache.Cache, diagnoses: Mapping[str, Any], known: Mapping[str, Membership], seed: int) -> Any:
     """Everything that the page shows, JSON-able."""
-    records = [pair for pair in where.variant_records() if pair[1]["program"] in known]
-    healthy = list(where.healthy_records(known))
     answers = diagnoses["answers"]
+
+    def is_answered(folder: Path, record: Mapping[str, Any]) -> bool:
+        """Whether the last ``diagnose`` knew of this record; ``record`` may be running beside."""
+        relative = folder.relative_to(where.folder).as_posix()
+        seeds = [run["seed"] for run in record["probe"]] if "probe" in record else [0] if record["kept"] else []
+        return all(f"{relative}/trace-{seed}" in answers for seed in seeds)
+
+    records = [pair for pair in where.variant_records() if pair[1]["program"] in known and is_answered(*pair)]
+    healthy = [pair for pair in where.healthy_records(known) if is_answered(*pair)]
 
     def answer(folder: Path) -> dict[str, Any]:
         return answers[folder.relative_to(where.folder).as_posix()]  # type: ignore[no-any-return]
