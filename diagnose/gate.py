@@ -13,6 +13,8 @@ third to all of the healthy ones), so a fault is reported in two cases only:
      where everything is poor, points at the data;
    - there is no skill to go by, and the loss never gets below that of a constant prediction (``trivial-loss``), or does
      not move (``flat-loss``);
+   - the skill is below the best reference learner's by more than the sampling error and by more than half of the usual
+     floor, and something is seen that healthy programs do not show (``TELLING``): two weak witnesses instead of one;
    - neither the network nor any reference learner finds anything, and in hundreds of updates the loss neither moved
      nor got below that of a constant prediction. Labels that have nothing to do with the inputs would explain the
      former, not the latter: what trains at all learns them by heart to some part (Zhang et al., Understanding deep
@@ -43,9 +45,26 @@ if TYPE_CHECKING:
 
 Z = 1.645
 FLOOR = 0.1
+#: Where something telling is seen besides.
+LOW_FLOOR = 0.05
 #: Symptoms that show poor training by themselves.
 BROKEN = frozenset({"nonfinite-loss", "nonfinite-weight", "exploding-loss", "negative-loss"})
 POOR = frozenset({"below-reference", "trivial-skill", "unlearnable-labels"})
+#: Symptoms that none of 53 healthy programs showed in 106 runs (``benchmarks/healthy``, 2026-11-29); settings and
+#: states that can keep a network from learning. They are not by themselves a sign of poor training: a wide layer with
+#: strong dropout may do well.
+TELLING = frozenset(
+    {"oversized-updates", "undersized-updates", "rate-beyond-range", "rate-below-range", "overshooting-steps"}
+    | {"excessive-clipping", "slow-default-optimizer", "unusual-momentum", "unusual-epsilon", "unusual-learning-rate"}
+    | {"symmetric-weights", "unsuitable-initial-weights", "unsuitable-initial-bias", "frozen-weights"}
+    | {"dying-relu", "saturated-activation", "vanishing-gradient", "hidden-softmax", "doubled-output-activation"}
+    | {"excessive-dropout", "dropout-at-output", "excessive-regularization", "excessive-weight-decay"}
+    | {"excessive-weight-constraint", "narrow-layer", "narrow-convolution", "pointwise-kernels", "skipping-strides"}
+    | {"collapsed-feature-maps", "deep-plain-stack", "unsuitable-output-activation", "mismatched-output-units"}
+    | {"unscaled-inputs", "mismatched-validation-inputs", "shifted-inputs", "shifted-class-shares"}
+    | {"starved-training-set", "misaligned-labels", "permuted-classes", "permuted-target-columns", "swapped-outputs"}
+    | {"inverted-class-weights", "sorted-labels", "scaled-class-labels", "out-of-range-labels", "contradicted-labels"}
+)
 #: Symptoms that show it only while there is no skill to go by.
 WITHOUT_SKILL = frozenset({"trivial-loss", "flat-loss"})
 #: Below this skill nothing was found: the sampling error of a skill on 400 rows.
@@ -58,11 +77,19 @@ BY_HEART = 0.04
 
 @dataclass(frozen=True)
 class Shortfall:
-    """How far a network's skill lies below the best reference's, and what difference would have to be put up with."""
+    """How far a network's skill lies below the best reference's, and what difference would have to be put up with.
+
+    Attributes:
+        error: Of that, the part that sampling alone may bring about.
+    """
 
     skill: float
     value: float
-    margin: float
+    error: float
+
+    @property
+    def margin(self) -> float:
+        return max(FLOOR, self.error)
 
 
 @dataclass(frozen=True)
@@ -89,7 +116,7 @@ def shortfall(subject: Subject) -> Shortfall | None:
     )
     if facts.get("split") == "training" and rows < 10:
         errors = (0.0, 0.0)  # so few rows are there to be learned by heart, not to estimate anything from
-    return Shortfall(skill, best - skill, max(FLOOR, Z * math.hypot(*errors)))
+    return Shortfall(skill, best - skill, Z * math.hypot(*errors))
 
 
 def standard_error(metric: str, skill: float, trivial: float, rows: int) -> float:
@@ -116,6 +143,9 @@ def judge(subject: Subject, symptoms: Iterable[Symptom]) -> Judgement:
     reasons = [name for name in (*sorted(BROKEN), *(() if unfinished else sorted(POOR))) if name in found]
     if subject.fit.evaluation.get("diverged"):
         reasons.append("nonfinite-prediction")
+    gap = shortfall(subject)
+    if not reasons and gap is not None and not unfinished and gap.value > max(LOW_FLOOR, gap.error):
+        reasons.extend(sorted(found & TELLING))
     if subject.skill is None or subject.reference.best is None:
         no_skill = subject.skill is None or subject.skill < 0.5
         reasons.extend(name for name in sorted(WITHOUT_SKILL) if name in found and no_skill)

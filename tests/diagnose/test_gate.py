@@ -109,6 +109,15 @@ def test_odd_settings_alone_are_not() -> None:
     assert not judge(subject(0.9, skill=0.9, rows=200), odd).poor
 
 
+def test_something_telling_counts_beside_a_small_shortfall() -> None:
+    telling, common = Symptom("undersized-updates", ""), Symptom("unconverged-loss", "")
+    behind, close = subject(0.95, skill=0.87, rows=10_000), subject(0.95, skill=0.92, rows=10_000)
+    assert judge(replace(behind, reference=replace(behind.reference, rows=10_000)), [telling]).poor
+    assert not judge(replace(behind, reference=replace(behind.reference, rows=10_000)), [common]).poor
+    assert not judge(replace(close, reference=replace(close.reference, rows=10_000)), [telling]).poor
+    assert not judge(subject(0.95, skill=0.87, rows=100), [telling]).poor  # sampling may account for it
+
+
 def test_a_run_cut_short_while_learning_is_not_poor() -> None:
     cut = subject(0.95, skill=0.3, rows=200)
     cut = replace(cut, fit=replace(cut.fit, state="stopped"))
