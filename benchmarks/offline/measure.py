@@ -71,7 +71,7 @@ def measure(layers: int, samples: int, rows: int, repeats: int) -> Offline:
 
 
 def _run(folder: str) -> dict[str, Any]:
-    done = subprocess.run([sys.executable, "-c", _CHILD, folder], capture_output=True, text=True, check=True)
+    done = subprocess.run([sys.executable, "-P", "-c", _CHILD, folder], capture_output=True, text=True, check=True)
     return dict(json.loads(done.stdout.splitlines()[-1]))
 
 

@@ -141,7 +141,7 @@ def test_several_devices(tmp_path: Path) -> None:
         "record(job, lambda: runpy.run_path(sys.argv[1], run_name='__main__'))\n"
     )
     out = tmp_path / "out"
-    subprocess.run([sys.executable, "-c", code, str(script), str(tmp_path), str(out)], check=True, timeout=300)
+    subprocess.run([sys.executable, "-P", "-c", code, str(script), str(tmp_path), str(out)], check=True, timeout=300)
     from dlfix.diagnose.trace_io import load_trace
 
     (fit,) = load_trace(out).fits
