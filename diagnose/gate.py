@@ -13,8 +13,9 @@ third to all of the healthy ones), so a fault is reported in two cases only:
      where everything is poor, points at the data;
    - there is no skill to go by, and the loss never gets below that of a constant prediction (``trivial-loss``), or does
      not move (``flat-loss``);
-   - the skill is below the best reference learner's by more than the sampling error and by more than half of the usual
-     floor, and something is seen that healthy programs do not show (``TELLING``): two weak witnesses instead of one;
+   - the skill is below the best reference learner's by more than half of the usual floor and more than one standard
+     error (one healthy program in six would be), and something is seen that healthy programs do not show
+     (``TELLING``, fewer than three in a hundred): two weak witnesses instead of one;
    - neither the network nor any reference learner finds anything, and in hundreds of updates the loss neither moved
      nor got below that of a constant prediction. Labels that have nothing to do with the inputs would explain the
      former, not the latter: what trains at all learns them by heart to some part (Zhang et al., Understanding deep
@@ -144,7 +145,7 @@ def judge(subject: Subject, symptoms: Iterable[Symptom]) -> Judgement:
     if subject.fit.evaluation.get("diverged"):
         reasons.append("nonfinite-prediction")
     gap = shortfall(subject)
-    if not reasons and gap is not None and not unfinished and gap.value > max(LOW_FLOOR, gap.error):
+    if not reasons and gap is not None and not unfinished and gap.value > max(LOW_FLOOR, gap.error / Z):
         reasons.extend(sorted(found & TELLING))
     if subject.skill is None or subject.reference.best is None:
         no_skill = subject.skill is None or subject.skill < 0.5

@@ -119,7 +119,7 @@ EVIDENCE: Mapping[str, Evidence] = {
     ),
     "shuffle": Evidence({"sorted-labels": 0.75}, {"oscillating-loss": 0.2, "trivial-skill": 0.2}),
     "input_scaling": Evidence(
-        {"unscaled-inputs": 0.7},
+        {"unscaled-inputs": 0.7, "mismatched-validation-inputs": 0.9},
         {
             **_STUCK,
             "saturated-activation": 0.5,

@@ -179,6 +179,8 @@ def _plausible(kind: str, subject: Subject, symptoms: Sequence[Symptom]) -> bool
         return primary != {"dying-relu"} or (not main.details.get("is_output") and _steps_may_kill(subject))
     if kind == "label_encoding" and main.check == "mismatched-loss":
         return bool(main.details.get("other_encoding"))  # the other loss and the other encoding both mend it
+    if kind == "input_scaling" and main.check == "mismatched-validation-inputs":
+        return bool(main.details.get("training_is_off"))
     if main.check == "collapsed-feature-maps":
         return _may_collapse(kind, subject)
     if kind == "epochs":
@@ -223,6 +225,10 @@ def _standing(kind: str, subject: Subject, symptoms: Sequence[Symptom]) -> float
     checks = {symptom.check for symptom in symptoms}
     if kind == "output_activation" and "single-unit-softmax" in checks and subject.task.kind == "multiclass":
         return 0.8  # the missing units come first
+    if kind == "output_activation" and symptoms[0].details.get("shifted"):
+        return 0.8  # the targets would fit, were they brought to where the activation is
+    if kind == "evaluation" and symptoms[0].details.get("training_is_off"):
+        return 0.7  # what is validated with is as it should be
     if kind == "label_encoding" and "out-of-range-labels" in checks:
         return 1.0 if _shift_suffices(subject) else 0.6  # otherwise more outputs are what is needed
     if kind == "output_units" and subject.task.encoding == "one_based" and _shift_suffices(subject):

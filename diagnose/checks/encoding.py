@@ -88,5 +88,9 @@ def mismatched_validation_inputs(subject: Subject) -> Iterator[Symptom]:
                 value=ratio,
                 threshold=SCALE_RATIO,
                 strength=1.0,
+                details={
+                    "certain": True,
+                    "training_is_off": abs(math.log(sizes[0])) > abs(math.log(sizes[1])),
+                },
             )
             return

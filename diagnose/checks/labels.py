@@ -14,6 +14,7 @@ from .registry import check
 from .subject import Subject
 
 IMBALANCE = 10.0
+HALF = 0.5
 
 
 @check("nonfinite-labels", requires=("targets",))
@@ -180,17 +181,20 @@ def sorted_labels(subject: Subject) -> Iterator[Symptom]:
 def unlearnable_labels(subject: Subject) -> Iterator[Symptom]:
     """Neither the network nor any reference learner finds anything in the data.
 
-    Symptom: The best reference learner's skill is below 0.05, and so is the network's.
+    Symptom: The best reference learner's skill is below 0.05, and so is the network's; where that is known on its own
+        training rows only, below 0.5, since labels without a rule can be learned by heart.
     Why: The labels may be unrelated to the inputs (shuffled apart, wrong column), or hidden behind an encoding.
     Threshold and its source: 0.05 of the way from trivial to perfect, about the sampling error on 400 rows
-        (1 / sqrt(400)).
+        (1 / sqrt(400)); 0.5, our choice: a network that knows most of its rows may have seen what quick learners miss.
     When not: Fewer than 50 rows; images, sequences and text, where quick learners often find nothing.
     """
     best, skill = subject.reference.best, subject.skill
     if best is None or skill is None or subject.reference.rows < 50:
         return
     flat = all(len(item.shape) <= 2 for item in subject.fit.data.inputs) and not inputs_are_tokens(subject.fit)
-    if flat and max(best, skill) < max(NOTHING, 1 / float(np.sqrt(subject.reference.rows))):
+    nothing = max(NOTHING, 1 / float(np.sqrt(subject.reference.rows)))
+    by_heart = subject.fit.evaluation.get("split") == "training" and skill < HALF
+    if flat and best < nothing and (skill < nothing or by_heart):
         yield Symptom(
             "unlearnable-labels",
             f"The network reaches a skill of {skill:.2f}, the best reference learner {best:.2f}: the inputs "

@@ -10,6 +10,7 @@ import numpy as np
 from ..findings import Symptom
 from ..losses import BINARY, CATEGORICAL, CROSSENTROPIES, MARGIN, REGRESSION, SPARSE, canonical_name, loss_family
 from ..measures import columns, is_one_hot
+from ..trace import ArrayFacts
 from .registry import check
 from .subject import Subject
 
@@ -93,7 +94,14 @@ def unreachable_targets(subject: Subject) -> Iterator[Symptom]:
         min(1.0, 0.7 + lost / 3),
         lost_share=lost,
         certain=lost >= 0.1,
+        shifted=_is_shifted(target, low, high),
     )
+
+
+def _is_shifted(target: ArrayFacts, low: float, high: float) -> bool:
+    """Whether targets would fit into the range, were they not ten of their deviations away from it."""
+    away = max(low - target.mean, target.mean - high)
+    return 4 * target.std <= high - low and away > 10 * target.std
 
 
 def _interval(low: float, high: float) -> str:

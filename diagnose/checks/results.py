@@ -8,10 +8,14 @@ import numpy as np
 
 from ..findings import Symptom
 from ..gate import shortfall
+from ..measures import updates_made
 from .registry import check
 from .subject import Subject
 
 OVERFIT = 0.1
+#: Rows of a usual batch, and from where on one is large (Masters & Luschi 2018).
+USUAL_BATCH, LARGE_BATCH = 32, 128
+FEW_UPDATES = 300
 #: Characters of an exception's first line that are shown among the evidence; the trace keeps all of it.
 MESSAGE = 300
 
@@ -141,17 +145,26 @@ def noisy_batches(subject: Subject) -> Iterator[Symptom]:
 def oversized_batch(subject: Subject) -> Iterator[Symptom]:
     """Very few steps per epoch.
 
-    Symptom: A batch holds at least half of more than 128 rows, so that an epoch makes one or two steps.
+    Symptom: A batch holds at least half of more than 128 rows, so that an epoch makes one or two steps; or fewer than
+        300 updates were made with batches of more than 128 rows, and batches of 32 would have made more than that in
+        the same epochs.
     Why: The same epochs make far fewer updates than with usual batches.
-    Threshold and its source: Half of the rows; Masters & Luschi 2018, Keskar et al. 2017 on large batches.
+    Threshold and its source: Half of the rows; Masters & Luschi 2018 (2 to 32 rows are best), Keskar et al. 2017 on
+        large batches; 300 as for ``too-few-updates``.
     When not: Small data, for which the whole is one batch; training that has converged.
     """
     batch, rows = subject.fit.fit.batch_size, subject.fit.data.rows
-    if batch and rows and rows > 128 and 2 * batch >= rows:
+    if not batch or not rows or min(batch, rows) <= LARGE_BATCH:
+        return
+    updates = updates_made(subject.fit) or 0
+    would_do = updates < FEW_UPDATES <= updates * min(batch, rows) / USUAL_BATCH
+    if 2 * batch >= rows or would_do:
+        per_epoch = -(-rows // batch)
         yield Symptom(
             "oversized-batch",
-            f"A batch holds {min(batch, rows)} of {rows} rows: one or two steps per epoch.",
+            f"A batch holds {min(batch, rows)} of {rows} rows: {per_epoch} step{'s'[: per_epoch != 1]} per epoch.",
             value=batch / rows,
             threshold=0.5,
-            strength=0.4,
+            strength=0.9 if would_do else 0.4,
+            details={"would_do": would_do},
         )

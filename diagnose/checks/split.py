@@ -25,7 +25,8 @@ def starved_training_set(subject: Subject) -> Iterator[Symptom]:
     Symptom: Fewer training rows than half of the validation rows, and fewer than a thousand.
     Why: The split is the wrong way round, or rows were lost on the way; the network learns the few rows by heart.
     Threshold and its source: Half: splits give the larger part to training (80 to 20 is usual, 50 to 50 the least in
-        use; Guyon 1997 derives shares of validation well below a half).
+        use; Guyon 1997 derives shares of validation well below a half). Beyond ten to one the split itself is what is
+        wrong, whatever comes out.
     When not: Cross-validation with few folds; large data, of which a small part is enough.
     """
     rows, held_out = subject.fit.data.rows, subject.fit.data.validation_rows
@@ -36,6 +37,7 @@ def starved_training_set(subject: Subject) -> Iterator[Symptom]:
             value=float(rows),
             threshold=held_out / 2,
             strength=min(1.0, 0.6 + 0.1 * float(np.log2(held_out / (2 * rows)))),
+            details={"certain": 10 * rows < held_out},
         )
 
 

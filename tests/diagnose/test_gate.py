@@ -115,7 +115,10 @@ def test_something_telling_counts_beside_a_small_shortfall() -> None:
     assert judge(replace(behind, reference=replace(behind.reference, rows=10_000)), [telling]).poor
     assert not judge(replace(behind, reference=replace(behind.reference, rows=10_000)), [common]).poor
     assert not judge(replace(close, reference=replace(close.reference, rows=10_000)), [telling]).poor
-    assert not judge(subject(0.95, skill=0.87, rows=100), [telling]).poor  # sampling may account for it
+    few = subject(0.95, skill=0.87, rows=200)
+    assert judge(few, [telling]).poor  # sampling alone might account for it, but hardly for both
+    assert not judge(few, [common]).poor
+    assert not judge(subject(0.95, skill=0.87, rows=40), [telling]).poor
 
 
 def test_a_run_cut_short_while_learning_is_not_poor() -> None:

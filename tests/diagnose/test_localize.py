@@ -371,7 +371,7 @@ def test_codes_and_heavy_tails_are_faults_of_encoding_only_where_training_is_poo
     assert "feature_encoding" in kinds(found)
     facts = facts_for(trace(poor), found, found.faults[0])
     assert (facts["inputs.category_columns"], facts["inputs.heavy_tails"]) == ((0,), 1)
-    assert diagnose(trace(fit_trace(x=x, y=y))).faults == ()
+    assert diagnose(trace(fit_trace(x=x, y=y, evaluation={**POOR, "skill": 0.97}))).faults == ()
 
 
 def test_the_same_fault_in_several_layers_explains_no_more_than_in_one() -> None:
@@ -433,3 +433,40 @@ def test_odd_but_harmless_settings_are_no_faults() -> None:
     seen = {symptom.check for symptom in found.symptoms}
     assert {"hidden-softmax", "unusual-momentum", "unusual-learning-rate", "excessive-regularization"} <= seen
     assert found.verdict == "healthy"
+
+
+def test_inputs_that_only_validation_has_scaled_are_the_trainings_fault() -> None:
+    x, y = two_moons()
+    evaluated = {**POOR, "skill": 0.9}
+    facts = data(x * 60, y)
+    other = fit_trace(data=replace(facts, validation_inputs=data(x, y).inputs), evaluation=evaluated)
+    assert kinds(diagnose(trace(other)))[:2] == ["input_scaling", "evaluation"]
+    other = fit_trace(data=replace(data(x, y), validation_inputs=facts.inputs), evaluation=evaluated)
+    assert kinds(diagnose(trace(other))) == ["evaluation"]
+
+
+def test_a_dozen_training_rows_beside_hundreds_for_validation_are_a_fault_whatever_comes_out() -> None:
+    x, y = two_moons()
+    facts = replace(data(x, y), validation_inputs=data(x, y).inputs, rows=20)
+    for held_out, expected in ((300, ["training_data"]), (60, [])):
+        fit = fit_trace(data=replace(facts, validation_rows=held_out), evaluation={**POOR, "skill": 0.9})
+        assert kinds(diagnose(trace(fit))) == expected
+
+
+def test_too_few_updates_are_the_batchs_fault_where_usual_batches_would_do() -> None:
+    x, y = two_moons(2000)
+    losses = {"loss": tuple(np.linspace(0.69, 0.5, 40))}
+    poor = {**POOR, "skill": 0.4, "rows": 1000}
+    for batch, epochs, expected in ((1000, 40, ["batch_size", "epochs"]), (32, 2, ["epochs"])):
+        metrics = {"loss": losses["loss"][:epochs]}
+        fit = fit_trace(x=x, y=y, epoch_metrics=metrics, evaluation=poor, statistics=statistics(2, (0, 1, 2, 60)))
+        fit = replace(fit, fit=replace(fit.fit, batch_size=batch, epochs=epochs, steps_per_epoch=-(-2000 // batch)))
+        assert [kind for kind in kinds(diagnose(trace(fit))) if kind in ("batch_size", "epochs")] == expected
+
+
+def test_targets_far_away_that_would_fit_the_activation_are_to_be_moved() -> None:
+    x, _ = two_moons()
+    target = x[:, 0] / 8 + 0.5
+    for values, first in ((target + 1000, "target_scaling"), (target * 1000, "output_activation")):
+        fit = broken((8, "relu"), (1, "sigmoid"), loss="mse", x=x, y=values)
+        assert kinds(diagnose(trace(fit)))[0] == first

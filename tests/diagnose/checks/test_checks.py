@@ -431,7 +431,11 @@ TABLE = [  # one row: id of the check, traces that show it, near misses that do 
         [schedule(1, losses=(0.7, 0.8, 0.6, 0.7, 0.6))],
         [schedule(1), schedule(32, losses=(0.7, 0.8, 0.6, 0.7, 0.6))],
     ),
-    ("oversized-batch", [schedule(400)], [schedule(32), schedule(64, rows=64)]),
+    (
+        "oversized-batch",
+        [schedule(400), schedule(256, rows=2000, steps=80, losses=(0.7,) * 10)],
+        [schedule(32), schedule(64, rows=64), schedule(256, rows=2000), schedule(64, rows=2000, steps=80)],
+    ),
 ]
 
 
@@ -473,7 +477,9 @@ def test_a_healthy_trace_shows_nothing_at_all() -> None:
 def test_unlearnable_labels() -> None:
     nothing = ReferenceScores(0.0, 0.0, 0.01, "linear", "accuracy", 200)
     assert "unlearnable-labels" in run(with_evaluation(skill=0.0), nothing)
-    assert "unlearnable-labels" not in run(with_evaluation(skill=0.4), nothing)
+    assert "unlearnable-labels" not in run(with_evaluation(skill=0.4, split="validation"), nothing)
+    assert "unlearnable-labels" in run(with_evaluation(skill=0.4, split="training"), nothing)  # learned by heart
+    assert "unlearnable-labels" not in run(with_evaluation(skill=0.6, split="training"), nothing)
 
 
 def test_a_regression_that_hardly_varies_is_constant() -> None:
