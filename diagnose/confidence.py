@@ -1,9 +1,10 @@
 """From a raw confidence, as evidence adds up, to a probability: how often a fault said with it is right.
 
 The raw numbers are judgements combined by noisy-or. A straight line through their log-odds (Platt 1999) maps them to
-the frequencies that were measured on the benchmark's programs; it keeps their order.
-``python -m benchmarks.calibration`` fits the line and says how it does on programs that it was not fitted on. Only if
-it does better there are its two numbers written next to this file; without them, raw confidences are used as they are.
+the frequencies that were measured on programs with planted faults; it keeps their order.
+``python -m benchmarks.injected fit`` fits the line to some families of programs and says how it does on others. Only if
+it does better on families left out are its two numbers written next to this file; without them, raw confidences are
+used as they are.
 """
 
 from __future__ import annotations
