@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from ..findings import Symptom
-from ..losses import REGRESSION, canonical_name
+from ..losses import CROSSENTROPIES, REGRESSION, canonical_name
 from ..measures import inputs_are_tokens, starts_with_normalization
 from ..structure import first_layers
 from ..trace import ArrayFacts
@@ -19,6 +19,8 @@ LARGE_SCALE = 10.0
 OFFSET = 10.0
 SMALL_SCALE = 0.1
 LARGE_TARGETS = 10.0
+#: Losses that amounts are given to, crossentropies by mistake.
+ON_AMOUNTS = CROSSENTROPIES | {REGRESSION}
 
 
 def root_mean_square(inputs: ArrayFacts) -> float:
@@ -114,7 +116,7 @@ def unscaled_targets(subject: Subject) -> Iterator[Symptom]:
         of the user's that scales back; runs that reach the references anyway.
     """
     target = subject.target
-    if target is None or subject.task.kind != "regression" or subject.family != REGRESSION:
+    if target is None or subject.task.kind != "regression" or subject.family not in ON_AMOUNTS:
         return
     if canonical_name(subject.fit.compile.losses[0].name) in (
         "mean_squared_logarithmic_error",

@@ -131,13 +131,15 @@ def unsuitable_output_activation(subject: Subject) -> Iterator[Symptom]:
     Why: Crossentropies take logarithms: values outside of 0..1 are clipped, and clipped ones have no gradient. Logits
         must be free to take any value.
     Threshold and its source: Structural; UMLAUT, NeuraLint, DeepDiagnosis; cases 44066044, 47352366.
-    When not: Custom losses.
+    When not: Custom losses; amounts beyond 0..1, which no probability can be: there the loss is wrong.
     """
     for head, loss in zip(subject.heads, subject.fit.compile.losses, strict=False):
         name = canonical_name(loss.name)
         if loss_family(loss) not in CROSSENTROPIES or loss.is_custom or head.activation is None:
             continue
         if not loss.from_logits and head.activation not in PROBABILITIES:
+            if _is_beyond_probabilities(subject):
+                continue  # it is the loss that does not suit
             text = f"{name} expects probabilities, but the output is {head.activation}."
             strength = 0.9 if head.activation != "linear" else 0.85
         elif loss.from_logits and head.activation not in PROBABILITIES | {"linear"}:
@@ -152,6 +154,11 @@ def unsuitable_output_activation(subject: Subject) -> Iterator[Symptom]:
             strength=strength,
             details={"activation": head.activation, "from_logits": loss.from_logits},
         )
+
+
+def _is_beyond_probabilities(subject: Subject) -> bool:
+    target = subject.target
+    return subject.task.kind == "regression" and target is not None and (target.minimum < 0 or target.maximum > 1)
 
 
 @check("exclusive-multilabel-output", requires=("output layer", "targets"))
@@ -258,11 +265,12 @@ def mismatched_output_units(subject: Subject) -> Iterator[Symptom]:
 def mismatched_output_shape(subject: Subject) -> Iterator[Symptom]:
     """The output has more axes than the labels.
 
-    Symptom: Each row of the labels is one value or one vector, but the model puts out a matrix or more per row.
+    Symptom: Each row of the labels is one value or one vector, but the model puts out a matrix or more per row; or it
+        puts out one prediction per step where the labels have one per row.
     Why: A ``Flatten`` or a pooling is missing, or a recurrent layer returns whole sequences; the loss fails or is
-        broadcast.
+        broadcast: every step is then held against the same label.
     Threshold and its source: Structural; NeuraLint's "missing flatten".
-    When not: Axes of size 1; outputs whose last axis the sparse loss takes away.
+    When not: Axes of size 1; outputs whose last axis the sparse loss takes away; steps under losses of the user's own.
     """
     shapes, target = subject.fit.model.output_shapes, subject.target
     if not shapes or target is None:
@@ -270,7 +278,9 @@ def mismatched_output_shape(subject: Subject) -> Iterator[Symptom]:
     output = [size for size in shapes[0][1:] if size != 1]
     labels = [size for size in target.shape[1:] if size != 1]
     allowed = len(labels) + (1 if subject.family == SPARSE or columns(target) == 1 else 0)
-    if len(output) > max(1, allowed):
+    steps = [size for size in shapes[0][1:-1] if size != 1]
+    broadcast = len(steps) > len(labels) and not subject.fit.compile.losses[0].is_custom
+    if len(output) > max(1, allowed) or broadcast:
         yield _at_output(
             subject,
             "mismatched-output-shape",

@@ -470,3 +470,9 @@ def test_targets_far_away_that_would_fit_the_activation_are_to_be_moved() -> Non
     for values, first in ((target + 1000, "target_scaling"), (target * 1000, "output_activation")):
         fit = broken((8, "relu"), (1, "sigmoid"), loss="mse", x=x, y=values)
         assert kinds(diagnose(trace(fit)))[0] == first
+
+
+def test_a_crossentropy_on_prices_is_the_losss_fault_and_unscaled_prices_come_next() -> None:
+    x, _ = two_moons()
+    found = diagnose(trace(broken((8, "relu"), (1, "linear"), loss="categorical_crossentropy", x=x, y=x[:, 0] * 9e4)))
+    assert kinds(found)[:2] == ["loss", "target_scaling"]

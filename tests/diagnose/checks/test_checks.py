@@ -235,8 +235,14 @@ TABLE = [  # one row: id of the check, traces that show it, near misses that do 
     ),
     (
         "mismatched-output-shape",
-        [output_shape((None, 8, 3), ONE_HOT, "categorical_crossentropy")],
         [
+            output_shape((None, 8, 3), ONE_HOT, "categorical_crossentropy"),
+            output_shape((None, 12, 1), REAL, "mean_squared_error"),
+            output_shape((None, None, 1), REAL, "mean_squared_error"),
+        ],
+        [
+            output_shape((None, 12, 1), np.tile(REAL, (12, 1)).T, "mean_squared_error"),
+            output_shape((None, 1, 1), REAL, "mean_squared_error"),
             output_shape((None, 3), ONE_HOT, "categorical_crossentropy"),
             output_shape((None, 3), IDS, "sparse_categorical_crossentropy"),
             output_shape((None, 1, 1, 3), ONE_HOT, "categorical_crossentropy"),
@@ -480,6 +486,14 @@ def test_unlearnable_labels() -> None:
     assert "unlearnable-labels" not in run(with_evaluation(skill=0.4, split="validation"), nothing)
     assert "unlearnable-labels" in run(with_evaluation(skill=0.4, split="training"), nothing)  # learned by heart
     assert "unlearnable-labels" not in run(with_evaluation(skill=0.6, split="training"), nothing)
+
+
+def test_unlearnable_labels_of_sequences_are_those_that_are_not_learned_by_heart_either() -> None:
+    nothing = ReferenceScores(0.0, 0.0, 0.01, "linear", "accuracy", 200)
+    for losses, said in (((0.7, 0.695, 0.694), True), ((0.7, 0.6, 0.5), False)):
+        fit = fit_trace(x=np.zeros((120, 12, 2)), y=IDS % 2, epoch_metrics={"loss": losses})
+        fit = replace(fit, evaluation={**fit.evaluation, "skill": 0.0, "split": "validation"})
+        assert ("unlearnable-labels" in run(fit, nothing)) is said
 
 
 def test_a_regression_that_hardly_varies_is_constant() -> None:
