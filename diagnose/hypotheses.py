@@ -54,7 +54,7 @@ EVIDENCE: Mapping[str, Evidence] = {
     ),
     "output_units": Evidence({"mismatched-output-units": 0.97}, {**_STUCK, **_FAILED, "unpredicted-class": 0.15}),
     "loss": Evidence(
-        {"mismatched-loss": 0.95, "undefined-loss": 0.9, "excessive-label-smoothing": 0.5},
+        {"mismatched-loss": 0.95, "undefined-loss": 0.9, "broadcast-loss": 0.9, "excessive-label-smoothing": 0.5},
         {**_STUCK, **_FAILED, "negative-loss": 0.5},
     ),
     "label_encoding": Evidence(
@@ -165,7 +165,12 @@ EVIDENCE: Mapping[str, Evidence] = {
         {**_STUCK, "unconverged-loss": 0.1, "rising-loss": 0.2, "large-weight": 0.1, "batch-chasing-steps": 0.2},
     ),
     "initializer": Evidence(
-        {"symmetric-weights": 0.95, "unsuitable-initial-weights": 0.5, "unsuitable-initial-bias": 0.6},
+        {
+            "symmetric-weights": 0.95,
+            "unsuitable-initial-weights": 0.5,
+            "unsuitable-initial-bias": 0.6,
+            "exploding-recurrence": 0.85,
+        },
         {
             **_STUCK,
             "saturated-activation": 0.2,
@@ -280,6 +285,8 @@ _SAYINGS: Mapping[str, str] = {
 #: Symptoms that say what is wrong more precisely than their kind of fault does.
 _CAUSES: Mapping[str, str] = {
     "undefined-loss": "The loss has no finite value for some predictions.",
+    "broadcast-loss": "The loss holds every label against every prediction.",
+    "exploding-recurrence": "The recurrent weights start too large.",
     "undefined-operation": "A layer computes something that is not defined for what goes in.",
     "deep-plain-stack": "The network is too deep for a plain one.",
     "pointwise-kernels": "The kernels are too small to see anything but single positions.",

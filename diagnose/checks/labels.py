@@ -9,8 +9,9 @@ import numpy as np
 from ..findings import Symptom
 from ..gate import NOTHING
 from ..losses import BINARY, MARGIN, SPARSE
-from ..measures import class_shares, columns, inputs_are_tokens, labels_are_sorted, labels_multiplier
+from ..measures import class_shares, columns, inputs_are_tokens, labels_are_sorted, labels_multiplier, updates_made
 from .registry import check
+from .step_size import FEW_UPDATES
 from .subject import Subject
 
 IMBALANCE = 10.0
@@ -205,7 +206,7 @@ def unlearnable_labels(subject: Subject) -> Iterator[Symptom]:
             "hardly tell anything about the labels.",
             value=best,
             threshold=NOTHING,
-            strength=0.9 if flat else 0.5,
+            strength=0.9 if flat else 0.5 if (updates_made(subject.fit) or 0) >= FEW_UPDATES else 0.3,
         )
 
 

@@ -290,6 +290,34 @@ def mismatched_output_shape(subject: Subject) -> Iterator[Symptom]:
         )
 
 
+@check("broadcast-loss", requires=("output layer", "losses", "targets", "epoch losses"))
+def broadcast_loss(subject: Subject) -> Iterator[Symptom]:
+    """A loss of the script's own subtracts predictions of shape (rows, 1) from labels of shape (rows,).
+
+    Symptom: In a training loop of the script's own, with a loss that is no Keras loss, labels have one axis and
+        predictions a second one of size 1, and the loss never gets below that of a constant prediction.
+    Why: Arithmetic broadcasts the two to (rows, rows): every label meets every prediction, and the best that the
+        network can do is to predict the mean. Keras's own losses bring both into one shape.
+    Threshold and its source: Structural; the loss is then at least the labels' variance. 2 % to spare as in
+        ``trivial-loss``.
+    When not: Labels without a rule, which no loss gets any further; predictions squeezed before the loss, which learn.
+    """
+    shapes, target, loss = subject.fit.model.output_shapes, subject.target, subject.fit.compile.losses[0]
+    if subject.fit.origin == "fit" or not loss.is_custom or not shapes or target is None or len(target.shape) != 1:
+        return
+    finite = subject.losses[np.isfinite(subject.losses)]
+    best, trivial = float(finite.min(initial=math.inf)), subject.trivial_loss
+    if len(shapes[0]) == 2 and shapes[0][1] == 1 and trivial and best >= 0.98 * trivial:
+        yield Symptom(
+            "broadcast-loss",
+            f"Labels have the shape (rows,), predictions (rows, 1), and the loss stays at {best:.4g}, where a constant "
+            f"prediction reaches {trivial:.4g}.",
+            value=best / trivial,
+            threshold=0.98,
+            strength=0.9,
+        )
+
+
 @check("mismatched-loss", requires=("output layer", "losses", "targets"))
 def mismatched_loss(subject: Subject) -> Iterator[Symptom]:
     """The loss is made for other labels or another output.

@@ -10,12 +10,12 @@ from ..findings import Symptom
 from ..gate import shortfall
 from ..measures import updates_made
 from .registry import check
+from .step_size import FEW_UPDATES
 from .subject import Subject
 
 OVERFIT = 0.1
 #: Rows of a usual batch, and from where on one is large (Masters & Luschi 2018).
 USUAL_BATCH, LARGE_BATCH = 32, 128
-FEW_UPDATES = 300
 #: Characters of an exception's first line that are shown among the evidence; the trace keeps all of it.
 MESSAGE = 300
 

@@ -8,8 +8,9 @@ from collections.abc import Iterator
 import numpy as np
 
 from ..findings import Symptom
-from ..structure import EMBEDDING_LAYERS, LINEAR_MAP_LAYERS, weighted_layers
+from ..structure import EMBEDDING_LAYERS, LINEAR_MAP_LAYERS, RECURRENT_LAYERS, weighted_layers
 from ..trace import LayerFacts
+from .inputs import root_mean_square
 from .registry import check
 from .subject import Subject
 
@@ -18,6 +19,7 @@ FADED = 1e-3
 IGNORES = 1e-4
 LARGE_WEIGHT = 5.0
 GREW = 10.0
+AMPLIFIED = 100.0
 
 
 def _initial_size(subject: Subject, layer: LayerFacts) -> float | None:
@@ -62,6 +64,33 @@ def large_activation(subject: Subject) -> Iterator[Symptom]:
                 strength=min(1.0, 0.4 + 0.2 * math.log10(size / LARGE_OUTPUT)),
             )
             return  # what lies behind it is large because of it
+
+
+@check("exploding-recurrence", requires=("statistic activation_std", "statistic activation_mean", "inputs"))
+def exploding_recurrence(subject: Subject) -> Iterator[Symptom]:
+    """A recurrent layer multiplies its state from step to step.
+
+    Symptom: At the first sampled step a recurrent layer puts out values whose root mean square is above 10, and above
+        100 times that of the inputs.
+    Why: Recurrent weights with a spectral radius above 1, under an activation without an upper bound, grow the state
+        exponentially with the length of the sequence; gradients likewise.
+    Threshold and its source: Exponential growth by definition: one layer of He weights keeps the size, so two orders of
+        magnitude come from the steps (Pascanu, Mikolov & Bengio 2013; Le, Jaitly & Hinton 2015 start at 1).
+    When not: tanh and gated layers, whose outputs end at 1.
+    """
+    scale = max((root_mean_square(one) for one in subject.fit.data.inputs), default=math.nan)
+    for layer in _hidden(subject):
+        size = _initial_size(subject, layer) if layer.class_name in RECURRENT_LAYERS else None
+        if size is not None and size > LARGE_OUTPUT and size > AMPLIFIED * scale:
+            yield Symptom(
+                "exploding-recurrence",
+                f"Layer {layer.index} ({layer.name}) turns inputs of a typical size of {scale:.3g} into {size:.3g}.",
+                value=size / scale if scale else math.inf,
+                threshold=AMPLIFIED,
+                layer=subject.reference_to(layer),
+                strength=min(1.0, 0.5 + 0.1 * math.log10(size / max(scale, 1e-12))),
+            )
+            return
 
 
 @check("fading-activation", requires=("statistic batch_std",))

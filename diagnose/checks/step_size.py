@@ -16,6 +16,8 @@ LARGE = 0.1
 DESTRUCTIVE = 0.5
 SMALL = 3e-4
 TRAVEL = 0.3
+#: Updates below which little can have been learned: with the usual step of 1e-3, 300 move the weights by 30 % at most.
+FEW_UPDATES = 300
 
 
 def _ratios(subject: Subject) -> tuple[np.ndarray, np.ndarray]:
@@ -116,12 +118,12 @@ def too_few_updates(subject: Subject) -> Iterator[Symptom]:
     sampled, ratios = _ratios(subject)
     travel = _travel(sampled, ratios, steps) if ratios.size else None
     too_short = travel is not None and travel < TRAVEL and float(np.median(ratios)) >= SMALL
-    if steps < 300 or too_short:
+    if steps < FEW_UPDATES or too_short:
         yield Symptom(
             "too-few-updates",
             f"Only {steps} weight updates were made in {subject.losses.size} epochs.",
             value=float(steps),
-            threshold=300.0,
-            strength=min(1.0, 0.35 + 0.25 * float(np.log10(300 / steps + 1))) if steps < 300 else 0.4,
+            threshold=float(FEW_UPDATES),
+            strength=min(1.0, 0.35 + 0.25 * float(np.log10(FEW_UPDATES / steps + 1))) if steps < FEW_UPDATES else 0.4,
             details={"travel": travel},
         )

@@ -37,6 +37,7 @@ from check_traces import (
     scaled,
     schedule,
     silent,
+    subtracting,
     unshuffled,
     updates,
     validated,
@@ -246,6 +247,16 @@ TABLE = [  # one row: id of the check, traces that show it, near misses that do 
             output_shape((None, 3), ONE_HOT, "categorical_crossentropy"),
             output_shape((None, 3), IDS, "sparse_categorical_crossentropy"),
             output_shape((None, 1, 1, 3), ONE_HOT, "categorical_crossentropy"),
+        ],
+    ),
+    (
+        "broadcast-loss",
+        [subtracting(REAL, 1.0)],
+        [
+            subtracting(REAL, 0.2),
+            subtracting(REAL[:, None], 1.0),
+            replace(subtracting(REAL, 1.0), origin="fit"),
+            output_shape((None, 1), REAL, "mean_squared_error"),
         ],
     ),
     (

@@ -26,7 +26,15 @@ def spreads(*values: float, zero: int | None = None) -> FitTrace:
     return fit_trace(layers, statistics=statistics(len(values), per_layer=table))
 
 
+def recurrent(size: float, class_name: str = "SimpleRNN") -> FitTrace:
+    """A recurrent layer that starts with outputs of this size."""
+    fit = with_layer(0, {"activation_std": size})
+    first, *rest = fit.model.layers
+    return replace(fit, model=replace(fit.model, layers=(replace(first, class_name=class_name), *rest)))
+
+
 TABLE = [
+    ("exploding-recurrence", [recurrent(1e4)], [recurrent(1.0), recurrent(30.0), recurrent(1e4, "Dense")]),
     (
         "large-activation",
         [with_layer(0, {"activation_std": [60, 1, 1, 1, 1, 1]}), with_layer(1, {"activation_mean": -30.0})],
