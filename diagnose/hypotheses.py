@@ -119,7 +119,7 @@ EVIDENCE: Mapping[str, Evidence] = {
     ),
     "shuffle": Evidence({"sorted-labels": 0.75}, {"oscillating-loss": 0.2, "trivial-skill": 0.2}),
     "input_scaling": Evidence(
-        {"unscaled-inputs": 0.7, "mismatched-validation-inputs": 0.9},
+        {"unscaled-inputs": 0.7, "mismatched-validation-inputs": 0.9, "large-inputs": 0.4},
         {
             **_STUCK,
             "saturated-activation": 0.5,
@@ -198,13 +198,13 @@ EVIDENCE: Mapping[str, Evidence] = {
         {"excessive-dropout": 0.5, "dropout-at-output": 0.8, "dropout-before-normalization": 0.2}, _STUCK
     ),
     "batch_size": Evidence(
-        {"oversized-batch": 0.5, "noisy-batches": 0.5, "batch-chasing-steps": 0.3}, {"oscillating-loss": 0.15}
+        {"oversized-batch": 0.7, "noisy-batches": 0.5, "batch-chasing-steps": 0.3}, {"oscillating-loss": 0.15}
     ),
     "optimizer": Evidence(
         {
             "exploding-gradient": 0.4,
             "unusual-momentum": 0.6,
-            "unusual-epsilon": 0.5,
+            "unusual-epsilon": 0.9,
             "excessive-clipping": 0.7,
             "slow-default-optimizer": 0.9,
         },

@@ -16,9 +16,11 @@ from .registry import check
 from .subject import Subject
 
 LARGE_SCALE = 10.0
+HALF_LARGE = 3.0
 OFFSET = 10.0
 SMALL_SCALE = 0.1
 LARGE_TARGETS = 10.0
+SMALL_TARGETS = 0.01
 #: Losses that amounts are given to, crossentropies by mistake.
 ON_AMOUNTS = CROSSENTROPIES | {REGRESSION}
 
@@ -99,6 +101,30 @@ def unscaled_inputs(subject: Subject) -> Iterator[Symptom]:
         return
 
 
+@check("large-inputs", requires=("inputs", "model layers"))
+def large_inputs(subject: Subject) -> Iterator[Symptom]:
+    """Inputs larger than usual, though not by an order of magnitude.
+
+    Symptom: The root mean square of the entries is above 3 and up to 10.
+    Why: As for ``unscaled-inputs``, only less: with a rate at its upper end such inputs make the difference.
+    Threshold and its source: Half an order of magnitude from unit variance (LeCun et al. 1998).
+    When not: Most networks stand such inputs: it is a hint where training is poor, and no sign of that.
+    """
+    if inputs_are_tokens(subject.fit) or starts_with_normalization(subject.fit):
+        return
+    scale = max((root_mean_square(item) for item in subject.fit.data.inputs), default=0.0)
+    first = first_layers(subject.fit.model)
+    if HALF_LARGE < scale <= LARGE_SCALE:
+        yield Symptom(
+            "large-inputs",
+            f"Input values have a typical size of {scale:.3g}.",
+            value=scale,
+            threshold=HALF_LARGE,
+            layer=subject.reference_to(first[0]) if first else None,
+            strength=0.5,
+        )
+
+
 def _is_sparse(item: ArrayFacts) -> bool:
     """One-hot rows and word counts are small on average without being badly scaled."""
     return item.integers or item.maximum >= 1 or item.minimum <= -1
@@ -108,7 +134,7 @@ def _is_sparse(item: ArrayFacts) -> bool:
 def unscaled_targets(subject: Subject) -> Iterator[Symptom]:
     """Regression targets far from the unit size that a fresh network puts out.
 
-    Symptom: Mean or standard deviation of a target column is above 10 in absolute value.
+    Symptom: Mean or standard deviation of a target column is above 10 in absolute value, or all of them are below 0.01.
     Why: Output weights start small, so the network must first travel all the way to the targets' level; gradients of
         squared errors grow with the targets' units, so that a usual learning rate is too small or explodes.
     Threshold and its source: One order of magnitude from unit variance (LeCun et al. 1998; cases 48934338, 52800582).
@@ -136,4 +162,13 @@ def unscaled_targets(subject: Subject) -> Iterator[Symptom]:
             threshold=LARGE_TARGETS,
             strength=min(1.0, 0.45 + 0.15 * math.log10(scale / LARGE_TARGETS)),
             details={"scale": scale},
+        )
+    elif 0 < scale < SMALL_TARGETS:
+        yield Symptom(
+            "unscaled-targets",
+            f"The targets have a standard deviation of only {target.std:.2g}.",
+            value=scale,
+            threshold=SMALL_TARGETS,
+            strength=min(1.0, 0.45 + 0.15 * math.log10(SMALL_TARGETS / scale)),
+            details={"scale": scale, "small": True},
         )

@@ -128,7 +128,7 @@ def unusual_epsilon(subject: Subject) -> Iterator[Symptom]:
     value = optimizer.config.get("epsilon")
     adaptive = optimizer.class_name in ("Adam", "AdamW", "Adamax", "Nadam", "RMSprop", "Adagrad", "Adadelta")
     if adaptive and isinstance(value, int | float) and value >= LARGE_EPSILON:
-        strength = min(0.8, 0.3 + 0.1 * math.log10(value / LARGE_EPSILON))
+        strength = min(1.0, 0.3 + 0.2 * math.log10(value / LARGE_EPSILON))
         yield _setting("unusual-epsilon", "epsilon", float(value), LARGE_EPSILON, strength, optimizer.class_name)
 
 

@@ -131,14 +131,15 @@ def unsuitable_output_activation(subject: Subject) -> Iterator[Symptom]:
     Why: Crossentropies take logarithms: values outside of 0..1 are clipped, and clipped ones have no gradient. Logits
         must be free to take any value.
     Threshold and its source: Structural; UMLAUT, NeuraLint, DeepDiagnosis; cases 44066044, 47352366.
-    When not: Custom losses; amounts beyond 0..1, which no probability can be: there the loss is wrong.
+    When not: Custom losses; amounts beyond 0..1, which no probability can be, and a categorical crossentropy over one
+        unit: there the loss is wrong.
     """
     for head, loss in zip(subject.heads, subject.fit.compile.losses, strict=False):
         name = canonical_name(loss.name)
         if loss_family(loss) not in CROSSENTROPIES or loss.is_custom or head.activation is None:
             continue
         if not loss.from_logits and head.activation not in PROBABILITIES:
-            if _is_beyond_probabilities(subject):
+            if _is_beyond_probabilities(subject) or (head.units == 1 and loss_family(loss) == CATEGORICAL):
                 continue  # it is the loss that does not suit
             text = f"{name} expects probabilities, but the output is {head.activation}."
             strength = 0.9 if head.activation != "linear" else 0.85

@@ -13,6 +13,8 @@ from .registry import check
 from .subject import Subject
 
 SPREAD = 1.5
+#: Times that deviations differ by from where on no network can be expected to do well on both sides.
+FAR = 5.0
 DISTANCE = 0.2
 #: Rows on either side below which shares and deviations say little.
 ENOUGH_ROWS = 40
@@ -94,7 +96,8 @@ def shifted_inputs(subject: Subject) -> Iterator[Symptom]:
     Why: Noise was added to one and not the other, or they were prepared in different ways; what is learned from the one
         does not hold for the other.
     Threshold and its source: 1.5: the ratio of two deviations from 40 rows each stays within 1.37 in 95 % of the cases
-        (F distribution), and the median over columns well within.
+        (F distribution), and the median over columns well within. Beyond 5, our choice, the split itself is wrong
+        whatever comes out: noise of four times the signal leaves a twentieth of the variance.
     When not: Augmented training pictures; splits by time or place; token ids.
     """
     data = subject.fit.data
@@ -111,6 +114,7 @@ def shifted_inputs(subject: Subject) -> Iterator[Symptom]:
                 value=ratio,
                 threshold=SPREAD,
                 strength=min(1.0, 0.6 + 0.3 * abs(float(np.log2(ratio)))),
+                details={"certain": max(ratio, 1 / ratio) > FAR},
             )
             return
 

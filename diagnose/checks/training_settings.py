@@ -17,6 +17,7 @@ from .subject import ACCURACIES, Subject
 
 SMOOTHING = 0.4
 LARGE_PENALTY = 0.1
+SHRUNK = 0.1
 INVERTED = 1.5
 
 
@@ -150,8 +151,9 @@ def unsuitable_metric(subject: Subject) -> Iterator[Symptom]:
 def excessive_regularization(subject: Subject) -> Iterator[Symptom]:
     """Penalties on the weights outweigh the data.
 
-    Symptom: In the last third of the run the penalty is larger than the data's part of the loss, or, where it was not
-        measured, a layer's L1 or L2 factor is 0.1 or more.
+    Symptom: In the last third of the run the penalty is larger than the data's part of the loss; or it was in the first
+        third, and the penalized weights have shrunk to a tenth; or, where it was not measured, a layer's L1 or L2
+        factor is 0.1 or more.
     Why: The cheapest way down is then to shrink the weights towards zero, whatever the data say.
     Threshold and its source: Half of the loss; a factor of 0.1 is ten times Keras's default of 0.01, which is itself a
         strong penalty (Krizhevsky et al. 2012 use 5e-4).
@@ -159,6 +161,8 @@ def excessive_regularization(subject: Subject) -> Iterator[Symptom]:
         data's loss has become small.
     """
     measured = _penalty_share(subject)
+    if measured is not None and measured <= 0.5 and _has_crushed(subject):
+        measured = _penalty_share(subject, early=True)
     factors = [(factor, layer) for layer in subject.fit.model.layers for factor in _factors(layer)]
     largest = max(factors, key=lambda pair: pair[0], default=None)
     layer = subject.reference_to(largest[1]) if largest is not None else None
@@ -184,10 +188,21 @@ def excessive_regularization(subject: Subject) -> Iterator[Symptom]:
         )
 
 
-def _penalty_share(subject: Subject) -> float | None:
-    """Median share of the penalties in the whole loss over the last third of the samples; None if not measured."""
-    statistics, late = subject.fit.statistics, subject.tail(1 / 3)
-    penalty, whole = statistics.penalty[late], statistics.loss_before[late]
+def _has_crushed(subject: Subject) -> bool:
+    """Whether the weights of a penalized layer shrank to a tenth, so that little is left to be penalized."""
+    norms = subject.series("weight_norm")
+    if norms is None or len(norms) < 2:
+        return False
+    columns_of = [subject.column_of(layer) for layer in subject.fit.model.layers if any(_factors(layer))]
+    return any(norms[-1, column] < SHRUNK * norms[0, column] for column in columns_of)
+
+
+def _penalty_share(subject: Subject, *, early: bool = False) -> float | None:
+    """Median share of the penalties in the loss over the last (first) third of the samples; None if not measured."""
+    statistics, part = subject.fit.statistics, subject.tail(1 / 3)
+    if early:
+        part = slice(0, max(1, len(statistics.penalty) // 3))
+    penalty, whole = statistics.penalty[part], statistics.loss_before[part]
     known = np.isfinite(penalty) & np.isfinite(whole) & (whole > 0)
     return float(np.median(penalty[known] / whole[known])) if known.any() else None
 

@@ -442,7 +442,7 @@ def test_inputs_that_only_validation_has_scaled_are_the_trainings_fault() -> Non
     other = fit_trace(data=replace(facts, validation_inputs=data(x, y).inputs), evaluation=evaluated)
     assert kinds(diagnose(trace(other)))[:2] == ["input_scaling", "evaluation"]
     other = fit_trace(data=replace(data(x, y), validation_inputs=facts.inputs), evaluation=evaluated)
-    assert kinds(diagnose(trace(other))) == ["evaluation"]
+    assert kinds(diagnose(trace(other))) == ["evaluation", "training_data"]
 
 
 def test_a_dozen_training_rows_beside_hundreds_for_validation_are_a_fault_whatever_comes_out() -> None:

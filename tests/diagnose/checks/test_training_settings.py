@@ -45,6 +45,14 @@ def penalized(
     return replace(fit, statistics=series, epoch_metrics={"loss": losses})
 
 
+def crushed(weights: float) -> FitTrace:
+    """The penalty filled the loss at the start, and the penalized weights end with this share of their size."""
+    fit = penalized(1.0, share=0.0)
+    sizes = {0: {"weight_norm": [1.0, 0.8, 0.5, weights, weights, weights]}}
+    series = {"penalty": [1.8, 1.6, 1.0, 0.1, 0.0, 0.0], "loss_before": 2.0}
+    return replace(fit, statistics=statistics(2, per_layer=sizes, series=series))
+
+
 TABLE = [
     ("excessive-label-smoothing", [smoothed(0.5), smoothed(1.0)], [smoothed(0.1), smoothed(0.0)]),
     (
@@ -82,13 +90,14 @@ TABLE = [
     ),
     (
         "excessive-regularization",
-        [penalized(0.01, share=0.8), penalized(1.0, share=None), penalized(0.1, share=None)],
+        [penalized(0.01, share=0.8), penalized(1.0, share=None), penalized(0.1, share=None), crushed(0.01)],
         [
             penalized(0.01, share=0.2),
             penalized(0.01, share=None),
             penalized(1.0, share=0.1),  # what is measured counts
             penalized(0.01, share=0.8, losses=(0.9, 0.5, 0.2, 0.1, 0.05)),  # nothing else is left of the loss
             penalized(0.01, share=0.0),
+            crushed(0.5),
         ],
     ),
 ]
