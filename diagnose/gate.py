@@ -16,6 +16,8 @@ third to all of the healthy ones), so a fault is reported in two cases only:
    - the skill is below the best reference learner's by more than half of the usual floor and more than one standard
      error (one healthy program in six would be), and something is seen that healthy programs do not show
      (``TELLING``, fewer than three in a hundred): two weak witnesses instead of one;
+   - there is no reference, something telling is seen, and the skill is below 0.8 (without a skill: the loss is above
+     half of a constant's);
    - neither the network nor any reference learner finds anything, and in hundreds of updates the loss neither moved
      nor got below that of a constant prediction. Labels that have nothing to do with the inputs would explain the
      former, not the latter: what trains at all learns them by heart to some part (Zhang et al., Understanding deep
@@ -37,6 +39,8 @@ import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+import numpy as np
 
 from .findings import Symptom
 from .measures import columns
@@ -66,6 +70,8 @@ TELLING = frozenset(
     | {"starved-training-set", "misaligned-labels", "permuted-classes", "permuted-target-columns", "swapped-outputs"}
     | {"inverted-class-weights", "sorted-labels", "scaled-class-labels", "out-of-range-labels", "contradicted-labels"}
 )
+#: Skill, and share of a constant prediction's loss, beyond which a network without a reference is left alone.
+GOOD, GOOD_LOSS = 0.8, 0.5
 #: Symptoms that show it only while there is no skill to go by.
 WITHOUT_SKILL = frozenset({"trivial-loss", "flat-loss"})
 #: Below this skill nothing was found: the sampling error of a skill on 400 rows.
@@ -148,12 +154,24 @@ def judge(subject: Subject, symptoms: Iterable[Symptom]) -> Judgement:
     if not reasons and gap is not None and not unfinished and gap.value > max(LOW_FLOOR, gap.error / Z):
         reasons.extend(sorted(found & TELLING))
     if subject.skill is None or subject.reference.best is None:
+        if not unfinished and _leaves_much(subject):
+            reasons.extend(sorted(found & TELLING))
         no_skill = subject.skill is None or subject.skill < 0.5
         reasons.extend(name for name in sorted(WITHOUT_SKILL) if name in found and no_skill)
     elif max(subject.skill, subject.reference.best) < NOTHING and not unfinished and _would_learn_by_heart(subject):
         stands_still = found >= WITHOUT_SKILL and "too-few-updates" not in found
         reasons.extend(sorted(WITHOUT_SKILL) if stands_still else ())
     return Judgement(bool(reasons), tuple(reasons))
+
+
+def _leaves_much(subject: Subject) -> bool:
+    """Whether the network is far from perfect; without a skill, by its loss against that of a constant prediction."""
+    if subject.skill is not None:
+        return subject.skill < GOOD
+    finite = subject.losses[np.isfinite(subject.losses)]
+    return (
+        bool(finite.size) and bool(subject.trivial_loss) and float(finite[-1]) > GOOD_LOSS * (subject.trivial_loss or 0)
+    )
 
 
 def _would_learn_by_heart(subject: Subject) -> bool:

@@ -205,7 +205,7 @@ EVIDENCE: Mapping[str, Evidence] = {
             "exploding-gradient": 0.4,
             "unusual-momentum": 0.6,
             "unusual-epsilon": 0.9,
-            "excessive-clipping": 0.7,
+            "excessive-clipping": 0.9,
             "slow-default-optimizer": 0.9,
         },
         {"nonfinite-loss": 0.1},

@@ -14,6 +14,8 @@ from .subject import Subject
 
 HIGH, LOW = 30.0, 100.0
 CLIPPED = 100.0
+#: Gradients below which the default epsilon of 1e-7 sets the step.
+BELOW_EPSILON = 1e-6
 HIGH_MOMENTUM = 0.99
 SLOW_BY_DEFAULT = frozenset({"Adadelta", "Adagrad", "Ftrl"})
 DEFAULT_RATE = 0.001
@@ -154,7 +156,8 @@ def excessive_clipping(subject: Subject) -> Iterator[Symptom]:
             continue
         ratio = float(np.median(finite)) / (limit * scale)
         if ratio > CLIPPED:
-            plain = subject.fit.compile.optimizer.class_name == "SGD"
+            # An adaptive optimizer divides by the gradients' size, until that falls below its epsilon.
+            plain = subject.fit.compile.optimizer.class_name == "SGD" or limit < BELOW_EPSILON
             yield Symptom(
                 "excessive-clipping",
                 f"{name} is {limit:g}, where the gradient norm is {float(np.median(finite)):.3g}: next to nothing of "

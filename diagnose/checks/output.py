@@ -101,7 +101,7 @@ def unreachable_targets(subject: Subject) -> Iterator[Symptom]:
 def _is_shifted(target: ArrayFacts, low: float, high: float) -> bool:
     """Whether targets would fit into the range, were they not ten of their deviations away from it."""
     away = max(low - target.mean, target.mean - high)
-    return 4 * target.std <= high - low and away > 10 * target.std
+    return 3 * target.std <= high - low and away > 10 * target.std
 
 
 def _interval(low: float, high: float) -> str:

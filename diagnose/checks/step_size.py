@@ -18,6 +18,8 @@ SMALL = 3e-4
 TRAVEL = 0.3
 #: Updates below which little can have been learned: with the usual step of 1e-3, 300 move the weights by 30 % at most.
 FEW_UPDATES = 300
+#: Passes over the data that hardly any training makes do with.
+FEW_PASSES = 3
 
 
 def _ratios(subject: Subject) -> tuple[np.ndarray, np.ndarray]:
@@ -124,6 +126,12 @@ def too_few_updates(subject: Subject) -> Iterator[Symptom]:
             f"Only {steps} weight updates were made in {subject.losses.size} epochs.",
             value=float(steps),
             threshold=float(FEW_UPDATES),
-            strength=min(1.0, 0.35 + 0.25 * float(np.log10(FEW_UPDATES / steps + 1))) if steps < FEW_UPDATES else 0.4,
+            strength=_want_of_steps(steps, subject.losses.size) if steps < FEW_UPDATES else 0.4,
             details={"travel": travel},
         )
+
+
+def _want_of_steps(steps: int, epochs: int) -> float:
+    """How much few updates speak for a training that is too short; more where the data were passed once to thrice."""
+    strength = 0.35 + 0.25 * float(np.log10(FEW_UPDATES / steps + 1))
+    return min(1.0, max(strength, 0.8) if epochs <= FEW_PASSES else strength)

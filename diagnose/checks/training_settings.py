@@ -19,6 +19,7 @@ SMOOTHING = 0.4
 LARGE_PENALTY = 0.1
 SHRUNK = 0.1
 INVERTED = 1.5
+OUTWEIGHS = 10.0
 
 
 @check("excessive-label-smoothing", requires=("losses",))
@@ -47,12 +48,15 @@ def excessive_label_smoothing(subject: Subject) -> Iterator[Symptom]:
 
 @check("inverted-class-weights", requires=("class weights", "targets"))
 def inverted_class_weights(subject: Subject) -> Iterator[Symptom]:
-    """Class weights enlarge the frequent class instead of the rare one, or switch a class off.
+    """Class weights enlarge the frequent class instead of the rare one, outweigh the others, or switch a class off.
 
     Symptom: The most frequent class has more than 1.5 times the rows of the rarest and more than 1.5 times its weight;
+        or, rows times weight, one class has more than ten times the say of another, and more than it has by its rows;
         or some class has a weight of 0.
-    Why: Weights are there to give rare classes the same say. Turned round, they make the imbalance worse.
-    Threshold and its source: 1.5 on both, from where on classes count as imbalanced (KEEL, Alcalá-Fdez et al. 2011).
+    Why: Weights are there to give rare classes the same say. Turned round, they make the imbalance worse, and where
+        they are out of proportion, the network learns to say the heaviest class.
+    Threshold and its source: 1.5 on both, from where on classes count as imbalanced (KEEL, Alcalá-Fdez et al. 2011);
+        ten as for ``imbalanced-classes``.
     When not: Costs of errors that differ on purpose, which may go against the frequencies.
     """
     weights, named = subject.fit.data.class_weights, _shares_by_name(subject)
@@ -62,13 +66,19 @@ def inverted_class_weights(subject: Subject) -> Iterator[Symptom]:
     zero = next((name for _, weight, name in known if weight == 0), None)
     frequent, rare = max(known), min(known)
     inverted = frequent[0] > INVERTED * rare[0] and frequent[1] > INVERTED * rare[1]
-    if zero is None and not inverted:
+    say = [(share * weight, name) for share, weight, name in known]
+    loud, quiet = max(say), min(say)
+    outweighs = loud[0] > OUTWEIGHS * quiet[0] and loud[0] / max(quiet[0], 1e-12) > frequent[0] / rare[0]
+    if zero is not None:
+        text = f"Class {zero} has a weight of 0: its rows do not count."
+    elif inverted:
+        text = (
+            f"The frequent class {frequent[2]} has a weight of {frequent[1]:g}, the rare class {rare[2]} {rare[1]:g}."
+        )
+    elif outweighs:
+        text = f"With its weight, class {loud[1]} has {loud[0] / quiet[0]:.3g} times the say of class {quiet[1]}."
+    else:
         return
-    text = (
-        f"Class {zero} has a weight of 0: its rows do not count."
-        if zero is not None
-        else f"The frequent class {frequent[2]} has a weight of {frequent[1]:g}, the rare class {rare[2]} {rare[1]:g}."
-    )
     yield Symptom(
         "inverted-class-weights",
         text,

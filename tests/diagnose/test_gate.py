@@ -121,6 +121,20 @@ def test_something_telling_counts_beside_a_small_shortfall() -> None:
     assert not judge(subject(0.95, skill=0.87, rows=40), [telling]).poor
 
 
+def test_without_a_reference_something_telling_counts_beside_a_middling_result() -> None:
+    telling, common = Symptom("undersized-updates", ""), Symptom("unconverged-loss", "")
+    for one, expected in (
+        (subject(None, skill=0.6, rows=200), True),
+        (subject(None, skill=0.9, rows=200), False),
+        (subject(None, losses=(0.7, 0.6, 0.5)), True),
+        (subject(None, losses=(0.7, 0.5, 0.2)), False),
+    ):
+        assert judge(one, [telling]).poor is expected
+        assert not judge(one, [common]).poor
+        cut = replace(one, fit=replace(one.fit, state="stopped"))
+        assert not judge(cut, [telling, common]).poor
+
+
 def test_a_run_cut_short_while_learning_is_not_poor() -> None:
     cut = subject(0.95, skill=0.3, rows=200)
     cut = replace(cut, fit=replace(cut.fit, state="stopped"))

@@ -61,6 +61,8 @@ TABLE = [
             by_class({"0": 5.5, "1": 0.5}),
             by_class({"0": 5.5, "1": 0.5}, RARE_COLUMN),
             by_class({"0": 1.0, "1": 0.0}),
+            by_class({"0": 1.0, "1": 2000.0}),
+            by_class({"0": 100.0, "1": 1.0}, on(EVEN, (1, "sigmoid"), "binary_crossentropy")),
         ],
         [
             by_class({"0": 0.55, "1": 6.0}),
