@@ -10,7 +10,7 @@ from pathlib import Path
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.overhead", description=__doc__)
-    parser.add_argument("--seconds", type=float, default=20.0, help="length of each training without the probe")
+    parser.add_argument("--seconds", type=float, default=60.0, help="length of each training without the probe")
     parser.add_argument("--only", default="", help="trainings whose name contains this")
     parser.add_argument("--output", type=Path, default=Path(__file__).parent, help="folder for the results")
     options = parser.parse_args()

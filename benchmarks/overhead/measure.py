@@ -32,6 +32,7 @@ class Overhead:
     Attributes:
         ratio: Time under the probe over time without, all epochs together, the first with its tracing included.
         typical: Median over the epochs after the warm-up of the same ratio, epoch by epoch.
+        start_seconds: What the first epochs took longer: tracing, and the samples that every training gets.
         declared: What the probe itself booked, as a share of the time without it.
         memory_ratio: Peak memory with the probe over that without, in processes of their own (middle of three each).
         identical: The final weights are the same, bit for bit.
@@ -44,6 +45,7 @@ class Overhead:
     probed_seconds: float
     ratio: float
     typical: float
+    start_seconds: float
     declared: float
     epochs: int
     steps_per_epoch: int
@@ -121,6 +123,7 @@ def measure(training: Training, seconds: float) -> Overhead:
         probed_seconds=sum(probed),
         ratio=sum(probed) / sum(plain),
         typical=statistics.median(q / p for p, q in pairs),
+        start_seconds=sum(probed[:WARM_UP]) - sum(plain[:WARM_UP]),
         declared=sum(fit.observation_seconds.values()) / sum(plain) if fit else math.nan,
         epochs=epochs,
         steps_per_epoch=training.steps_per_epoch,
