@@ -280,7 +280,8 @@ def mismatched_output_shape(subject: Subject) -> Iterator[Symptom]:
     labels = [size for size in target.shape[1:] if size != 1]
     allowed = len(labels) + (1 if subject.family == SPARSE or columns(target) == 1 else 0)
     steps = [size for size in shapes[0][1:-1] if size != 1]
-    broadcast = len(steps) > len(labels) and not subject.fit.compile.losses[0].is_custom
+    keras_losses = subject.fit.compile.losses and not any(loss.is_custom for loss in subject.fit.compile.losses)
+    broadcast = bool(keras_losses) and len(steps) > len(labels)
     if len(output) > max(1, allowed) or broadcast:
         yield _at_output(
             subject,

@@ -52,6 +52,11 @@ from dlfix.diagnose.trace import DataSample, FitTrace, TensorRange
 from traces import breakdown, compiled, data, dense_layers, fit_trace, model, raised, statistics
 
 
+def own_step(fit: FitTrace) -> FitTrace:
+    """A training step of the user's own, which compiles no loss."""
+    return replace(fit, compile=replace(fit.compile, losses=()))
+
+
 def own_loss(direction: str, cause: str = "operation", **changes: Any) -> FitTrace:
     """A fit with a loss of the user's own that broke, by default, in the loss."""
     given = {"kind": "loss", "layer": None, **changes}
@@ -244,6 +249,7 @@ TABLE = [  # one row: id of the check, traces that show it, near misses that do 
         [
             output_shape((None, 12, 1), np.tile(REAL, (12, 1)).T, "mean_squared_error"),
             output_shape((None, 1, 1), REAL, "mean_squared_error"),
+            own_step(output_shape((None, 12, 1), REAL, "mean_squared_error")),
             output_shape((None, 3), ONE_HOT, "categorical_crossentropy"),
             output_shape((None, 3), IDS, "sparse_categorical_crossentropy"),
             output_shape((None, 1, 1, 3), ONE_HOT, "categorical_crossentropy"),
