@@ -64,7 +64,14 @@ TELLING = frozenset(
     | {"symmetric-weights", "unsuitable-initial-weights", "unsuitable-initial-bias", "frozen-weights"}
     | {"dying-relu", "saturated-activation", "vanishing-gradient", "hidden-softmax", "doubled-output-activation"}
     | {"excessive-dropout", "dropout-at-output", "excessive-regularization", "excessive-weight-decay"}
-    | {"excessive-weight-constraint", "narrow-layer", "narrow-convolution", "pointwise-kernels", "skipping-strides"}
+    | {
+        "excessive-weight-constraint",
+        "few-passes",
+        "narrow-layer",
+        "narrow-convolution",
+        "pointwise-kernels",
+        "skipping-strides",
+    }
     | {"collapsed-feature-maps", "deep-plain-stack", "unsuitable-output-activation", "mismatched-output-units"}
     | {"unscaled-inputs", "mismatched-validation-inputs", "shifted-inputs", "shifted-class-shares"}
     | {"starved-training-set", "misaligned-labels", "permuted-classes", "permuted-target-columns", "swapped-outputs"}

@@ -73,7 +73,7 @@ EVIDENCE: Mapping[str, Evidence] = {
     ),
     "class_weights": Evidence({"zero-sample-weights": 0.9, "inverted-class-weights": 0.6}, {"neglected-class": 0.3}),
     "regularization": Evidence(
-        {"excessive-regularization": 0.6, "excessive-weight-decay": 0.5, "excessive-weight-constraint": 0.6}, _STUCK
+        {"excessive-regularization": 0.75, "excessive-weight-decay": 0.5, "excessive-weight-constraint": 0.6}, _STUCK
     ),
     "layers": Evidence(
         {"mismatched-output-shape": 0.95, "collapsed-feature-maps": 0.35, "deep-plain-stack": 0.75},
@@ -193,9 +193,9 @@ EVIDENCE: Mapping[str, Evidence] = {
         },
         {**_STUCK, "below-reference": 0.2, "input-blind-activation": 0.1, "missing-gradient": 0.1},
     ),
-    "epochs": Evidence({"unconverged-loss": 0.5, "too-few-updates": 0.5}, {"below-reference": 0.15}),
+    "epochs": Evidence({"unconverged-loss": 0.5, "too-few-updates": 0.5, "few-passes": 0.6}, {"below-reference": 0.15}),
     "dropout": Evidence(
-        {"excessive-dropout": 0.5, "dropout-at-output": 0.8, "dropout-before-normalization": 0.2}, _STUCK
+        {"excessive-dropout": 0.65, "dropout-at-output": 0.8, "dropout-before-normalization": 0.2}, _STUCK
     ),
     "batch_size": Evidence(
         {"oversized-batch": 0.7, "noisy-batches": 0.5, "batch-chasing-steps": 0.3}, {"oscillating-loss": 0.15}
@@ -210,7 +210,7 @@ EVIDENCE: Mapping[str, Evidence] = {
         },
         {"nonfinite-loss": 0.1},
     ),
-    "units": Evidence({"narrow-layer": 0.5}, {"below-reference": 0.1}),
+    "units": Evidence({"narrow-layer": 0.8}, {"below-reference": 0.1}),
     "overfitting": Evidence({"overfitting": 0.5}),
 }
 

@@ -325,7 +325,8 @@ def mismatched_loss(subject: Subject) -> Iterator[Symptom]:
     """The loss is made for other labels or another output.
 
     Symptom: A crossentropy on real-valued targets, a categorical crossentropy over one unit or over class ids, a sparse
-        one over one-hot rows, a loss undefined for negative targets; weaker: a regression loss or MAE on classes.
+        one over one-hot rows, a loss undefined for negative targets, a cosine over one unit; weaker: a regression loss
+        or MAE on classes.
     Why: Such a loss is constant, unbounded below or fails; squared error on probabilities has vanishing slopes where
         the prediction is most wrong.
     Threshold and its source: Structural; cases 31556268, 48385830, 50079585; AutoTrainer and NeuraLint.
@@ -337,6 +338,8 @@ def mismatched_loss(subject: Subject) -> Iterator[Symptom]:
         return
     name = canonical_name(subject.fit.compile.losses[0].name)
     found = _crossentropy_conflict(subject, name) or _undefined_for_targets(subject, name)
+    if found is None and name == "cosine_similarity" and head.units == 1:
+        found = f"{name} over one output is its sign: how large it is makes no difference.", 0.95, True
     if found is None and task.kind in IS_CLASSIFICATION and family == REGRESSION:
         if task.encoding == "integer" and task.kind == "multiclass" and (head.units or 1) > 1:
             found = f"{name} compares class ids with {head.units} outputs.", 0.95, True

@@ -19,7 +19,7 @@ TRAVEL = 0.3
 #: Updates below which little can have been learned: with the usual step of 1e-3, 300 move the weights by 30 % at most.
 FEW_UPDATES = 300
 #: Passes over the data that hardly any training makes do with.
-FEW_PASSES = 3
+FEW_PASSES = 4
 
 
 def _ratios(subject: Subject) -> tuple[np.ndarray, np.ndarray]:
@@ -126,12 +126,28 @@ def too_few_updates(subject: Subject) -> Iterator[Symptom]:
             f"Only {steps} weight updates were made in {subject.losses.size} epochs.",
             value=float(steps),
             threshold=float(FEW_UPDATES),
-            strength=_want_of_steps(steps, subject.losses.size) if steps < FEW_UPDATES else 0.4,
+            strength=min(1.0, 0.35 + 0.25 * float(np.log10(FEW_UPDATES / steps + 1))) if steps < FEW_UPDATES else 0.4,
             details={"travel": travel},
         )
 
 
-def _want_of_steps(steps: int, epochs: int) -> float:
-    """How much few updates speak for a training that is too short; more where the data were passed once to thrice."""
-    strength = 0.35 + 0.25 * float(np.log10(FEW_UPDATES / steps + 1))
-    return min(1.0, max(strength, 0.8) if epochs <= FEW_PASSES else strength)
+@check("few-passes", requires=("epoch losses",))
+def few_passes(subject: Subject) -> Iterator[Symptom]:
+    """The data were passed once to four times, in few steps.
+
+    Symptom: At most four epochs, and fewer than 300 weight updates.
+    Why: Small data need many passes: each is a step or two per row group, and the first ones only bring the weights to
+        where learning begins.
+    Threshold and its source: Keras's shortest introductory example makes five epochs, of 1,875 updates each; 300 as for
+        ``too-few-updates``. None of 53 healthy programs stays below both.
+    When not: Large data, of which one pass makes thousands of updates; fine-tuning of a network that knows it all.
+    """
+    steps, epochs = updates_made(subject.fit), subject.losses.size
+    if steps is not None and 0 < steps < FEW_UPDATES and epochs <= FEW_PASSES:
+        yield Symptom(
+            "few-passes",
+            f"The data were passed {epochs} time{'s'[: epochs != 1]}, in {steps} weight updates.",
+            value=float(epochs),
+            threshold=float(FEW_PASSES),
+            strength=0.8,
+        )

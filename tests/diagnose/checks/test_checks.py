@@ -268,6 +268,7 @@ TABLE = [  # one row: id of the check, traces that show it, near misses that do 
     (
         "mismatched-loss",
         [
+            on(REAL, (1, "linear"), "cosine_similarity"),
             on(REAL, (1, "sigmoid"), "binary_crossentropy"),
             on(REAL, (1, "linear"), "sparse_categorical_crossentropy"),
             on(IDS % 2, (1, "sigmoid"), "categorical_crossentropy"),
@@ -472,6 +473,11 @@ TABLE = [  # one row: id of the check, traces that show it, near misses that do 
         "noisy-batches",
         [schedule(1, losses=(0.7, 0.8, 0.6, 0.7, 0.6))],
         [schedule(1), schedule(32, losses=(0.7, 0.8, 0.6, 0.7, 0.6))],
+    ),
+    (
+        "few-passes",
+        [schedule(32, steps=50, losses=(0.7, 0.6))],
+        [schedule(32, steps=900, losses=(0.7, 0.6)), schedule(32, steps=50, losses=(0.7, 0.6, 0.5, 0.4, 0.3))],
     ),
     (
         "oversized-batch",
