@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import Any
 
 from .checks.subject import Subject
-from .confidence import calibrated
+from .confidence import said
 from .findings import Fault, LayerReference, Symptom
 from .gate import Judgement
 from .hypotheses import (
@@ -421,7 +421,7 @@ def _fault(subject: Subject, item: Hypothesis) -> Fault:
     return Fault(
         kind=item.kind,
         text=item.text,
-        confidence=round(min(calibrated(item.confidence), 0.99), 4),
+        confidence=said(item.confidence),
         layer=item.layer,
         hyperparameter=HYPERPARAMETERS.get(item.kind),
         span=item.span,
