@@ -18,17 +18,16 @@ from pathlib import Path
 EDGE = 0.005
 #: What a fault is said with at least and at most: nothing that was measured is surer than that.
 LEAST_SAID, MOST_SAID = 0.01, 0.99
-_HARDLY_ANYTHING = 1e-9
 _FILE = Path(__file__).with_name("confidence.json")
 
 
-def log_odds(confidence: float, edge: float = EDGE) -> float:
-    """Natural logarithm of the odds of a confidence that is kept ``edge`` away from 0 and 1.
+def log_odds(confidence: float) -> float:
+    """Natural logarithm of the odds.
 
     >>> log_odds(0.5)
     0.0
     """
-    inside = min(max(confidence, edge), 1 - edge)
+    inside = min(max(confidence, EDGE), 1 - EDGE)
     return math.log(inside / (1 - inside))
 
 
@@ -49,15 +48,6 @@ def calibrated(raw: float) -> float:
 def said(raw: float) -> float:
     """The confidence that a fault is reported with, between one and 99 in a hundred."""
     return round(min(max(calibrated(raw), LEAST_SAID), MOST_SAID), 4)
-
-
-def uncalibrated(confidence: float) -> float:
-    """The inverse of :func:`calibrated`: the raw confidence behind a fault's.
-
-    Of faults that are said with the least or the most there is, it is that of the least or the most.
-    """
-    intercept, slope = _line()
-    return probability((log_odds(confidence, _HARDLY_ANYTHING) - intercept) / slope)
 
 
 @cache

@@ -48,6 +48,7 @@ class Fault:
             ``targets``).
         span: The call expression in the user's source to look at (layer, optimizer, compile or fit call).
         confidence: 0..1, the estimated probability that a change here is needed.
+        raw: 0..1, what the evidence adds up to before it is mapped to a probability; None where that is the same.
         symptoms: Indices into the diagnosis' symptoms.
         text: One or two sentences a user understands.
         fit: Index of the ``fit`` concerned.
@@ -63,6 +64,12 @@ class Fault:
     symptoms: tuple[int, ...] = ()
     fit: int = 0
     details: dict[str, Any] = field(default_factory=dict)
+    raw: float | None = None
+
+    @property
+    def raw_confidence(self) -> float:
+        """What answers are ordered by: it tells faults apart where probabilities are all but 0 or 1."""
+        return self.confidence if self.raw is None else self.raw
 
 
 @dataclass(frozen=True)

@@ -9,8 +9,8 @@ third to all of the healthy ones), so a fault is reported in two cases only:
    - the loss, or the predictions, are not finite, or the loss exploded or fell below its lower bound;
    - the skill is clearly below the best reference learner's (``shortfall``);
    - the skill is not above 0 although a reference learner finds something (``trivial-skill``);
-   - neither the network nor any reference learner finds anything (``unlearnable-labels``): what is poor, where
-     everything is poor, points at the data;
+   - neither the network nor any reference learner finds anything (``unlearnable-labels``, which also says when a
+     skill on training rows is too low to count): what is poor, where everything is poor, points at the data;
    - there is no skill to go by, and the loss never gets below that of a constant prediction (``trivial-loss``), or does
      not move (``flat-loss``);
    - the skill is below the best reference learner's by more than half of the usual floor and more than one standard

@@ -186,7 +186,7 @@ def _plausible(kind: str, subject: Subject, symptoms: Sequence[Symptom]) -> bool
     if kind == "label_encoding" and main.check == "mismatched-loss":
         return bool(main.details.get("other_encoding"))  # the other loss and the other encoding both mend it
     if kind == "input_scaling" and main.check == "mismatched-validation-inputs":
-        return bool(main.details.get("training_is_off"))
+        return bool(main.details.get("training_is_off")) or "unscaled-inputs" in checks
     if main.check == "collapsed-feature-maps":
         return _may_collapse(kind, subject)
     if kind == "epochs":
@@ -428,4 +428,5 @@ def _fault(subject: Subject, item: Hypothesis) -> Fault:
         symptoms=item.symptoms,
         fit=subject.index,
         details=item.details,
+        raw=round(item.confidence, 4),
     )

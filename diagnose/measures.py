@@ -204,19 +204,32 @@ def category_columns(fit: FitTrace) -> tuple[int, ...]:
 
     Numbers whose frequencies form a hill are counts or grades, in which 2 lies between 1 and 3.
     """
-    low, high = _CATEGORIES
     found = []
     for index, column in _whole_columns(fit):
         values, counts = np.unique(column, return_counts=True)
         gapless = values[0] in (0, 1) and values[-1] - values[0] + 1 == len(values)
-        if (
-            low <= len(values) <= high
-            and gapless
-            and len(column) >= 5 * len(values)
-            and not looks_ordered(counts.tolist())
-        ):
+        if gapless and _read_as_categories(counts):
             found.append(index)
     return tuple(found) if len(found) <= _MOST_CATEGORY_COLUMNS else ()
+
+
+def scaled_category_columns(fit: FitTrace) -> tuple[int, ...]:
+    """Columns that would hold codes of categories, had they not been scaled: few numbers at equal distances."""
+    whole = {index for index, _ in _whole_columns(fit)}
+    found = []
+    for index, column in _table_columns(fit):
+        values, counts = np.unique(column, return_counts=True)
+        steps = np.diff(values)
+        if index in whole or not _read_as_categories(counts) or steps.max() > 1.01 * steps.min():
+            continue
+        found.append(index)
+    return tuple(found) if len(found) <= _MOST_CATEGORY_COLUMNS else ()
+
+
+def _read_as_categories(counts: np.ndarray) -> bool:
+    """Whether so many rows per value are those of categories."""
+    low, high = _CATEGORIES
+    return low <= len(counts) <= high and counts.sum() >= 5 * len(counts) and not looks_ordered(counts.tolist())
 
 
 def identifier_columns(fit: FitTrace) -> tuple[int, ...]:
@@ -233,17 +246,18 @@ def identifier_columns(fit: FitTrace) -> tuple[int, ...]:
 
 def _whole_columns(fit: FitTrace) -> list[tuple[int, np.ndarray]]:
     """The columns of a table that hold whole numbers only, as far as the sample shows."""
+    return [(index, column) for index, column in _table_columns(fit) if (column == np.floor(column)).all()]
+
+
+def _table_columns(fit: FitTrace) -> list[tuple[int, np.ndarray]]:
+    """The columns of a table whose numbers are finite, as far as the sample shows."""
     if fit.sample is None or not fit.sample.inputs or len(fit.data.inputs) != 1 or holds_bytes(fit.data.inputs[0]):
         return []
     table = np.asarray(fit.sample.inputs[0])
     if table.ndim != 2 or not 2 <= table.shape[1] <= _TABLE_COLUMNS or not len(table):
         return []
     table = table.astype(float)
-    return [
-        (index, table[:, index])
-        for index in range(table.shape[1])
-        if np.isfinite(table[:, index]).all() and (table[:, index] == np.floor(table[:, index])).all()
-    ]
+    return [(index, table[:, index]) for index in range(table.shape[1]) if np.isfinite(table[:, index]).all()]
 
 
 def class_weights(labels: ArrayFacts) -> dict[int, float] | None:

@@ -141,7 +141,7 @@ def match_rule(  # noqa: PLR0917
         rule=rule,
         fault=index,
         edits=edits,
-        support=order.support(fault.confidence, rule.confidence, rule.id),
+        support=order.support(fault.raw_confidence, rule.confidence, rule.id),
         title=fill_in(rule.title, facts),
         why=fill_in(rule.why, facts),
     )

@@ -1,10 +1,9 @@
 """How much speaks for a rule's patch: the confidences in fault and rule, and measured outcomes.
 
-Without outcomes the two confidences are multiplied, the fault's as it was added up: the authors' beliefs in their rules
-were set beside that, and it is what the searches of the benchmark were measured with. With outcomes, an offset per rule
-is added to the log-odds of that product. The offsets are fitted so that of two patches for the same program the one
-that gained more is tried first, with a ridge penalty, so that a rule that was hardly ever tried keeps what its author
-believed.
+Without outcomes the two confidences are multiplied, the fault's as its evidence adds up (``Fault.raw_confidence``),
+which tells faults apart where probabilities are all but 1. With outcomes, an offset per rule is added to the log-odds
+of that product. The offsets are fitted so that of two patches for the same program the one that gained more is tried
+first, with a ridge penalty, so that a rule that was hardly ever tried keeps what its author believed.
 ``python -m benchmarks.calibration`` fits them and says how they do on programs that they were not fitted on. Only where
 they do better there are they written next to this file; without them, the order is that of the product.
 """
@@ -18,7 +17,7 @@ from functools import cache
 from pathlib import Path
 from typing import ClassVar
 
-from ..diagnose.confidence import log_odds, probability, uncalibrated
+from ..diagnose.confidence import log_odds, probability
 
 #: From here on an offset only says always or never: odds of e to the hundredth.
 MOST_OFFSET = 100
@@ -48,7 +47,7 @@ class Uncalibrated:
 
     def support(self, fault_confidence: float, rule_confidence: float, rule: str) -> float:
         """The product; ``rule`` makes no difference."""
-        return uncalibrated(fault_confidence) * rule_confidence
+        return fault_confidence * rule_confidence
 
 
 def load_rule_order(file: Path | None = None) -> RuleOrder | Uncalibrated:

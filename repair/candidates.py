@@ -268,8 +268,8 @@ def _suspicions(usable: Sequence[RuleMatch], diagnosis: Diagnosis) -> list[list[
         fault = diagnosis.faults[found.fault]
         family = next((kinds for kinds in FAMILIES if fault.kind in kinds), frozenset({fault.kind}))
         by_family.setdefault(family, []).append(found)
-        strength[family] = max(strength.get(family, 0.0), fault.confidence)
-    suspected = {fault.kind: fault.confidence for fault in reversed(diagnosis.faults)}
+        strength[family] = max(strength.get(family, 0.0), fault.raw_confidence)
+    suspected = {fault.kind: fault.raw_confidence for fault in reversed(diagnosis.faults)}
     ranked = sorted(by_family, key=lambda family: (-strength[family], sorted(family)))
     return [
         _most_worth_first(by_family[family], {kind: suspected.get(kind, 0.0) for kind in family}) for family in ranked

@@ -76,7 +76,7 @@ def _fit() -> None:
     answers = [{**row, "case": case} for case, found in outcomes["programs"].items() for row in found["answers"]]
     held, orders = leave_one_out(faults, answers)
     line = fit_line(faults)
-    order = fit_order(with_confidence(answers, line))
+    order = fit_order(with_confidence(answers))
     measured = measures(held)
     before, after = measured["before"], measured["after"]
     # What does no better on cases left out than the authors' judgement does not take its place.

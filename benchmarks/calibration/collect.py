@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from dlfix.diagnose.confidence import uncalibrated
 from dlfix.diagnose.diagnosis import diagnose
 from dlfix.diagnose.execution import Executor
 from dlfix.diagnose.findings import Diagnosis
@@ -97,7 +96,7 @@ def _faults(trace: Trace, diagnosis: Diagnosis, case: Case) -> list[dict[str, An
         ]
         named = {"kind": fault.kind, "layer": {"index": fault.layer.index} if fault.layer is not None else None}
         right = localized([named], faults_by_layer(case), to_case_layers(layers, case.model)).top1
-        rows.append({"kind": fault.kind, "raw": round(uncalibrated(fault.confidence), 4), "right": right})
+        rows.append({"kind": fault.kind, "raw": round(fault.raw_confidence, 4), "right": right})
     return rows
 
 
@@ -122,7 +121,7 @@ def _answers(
             {
                 "rule": found.rule.id,
                 "fault": fault.kind,
-                "fault_raw": round(uncalibrated(fault.confidence), 4),
+                "fault_raw": round(fault.raw_confidence, 4),
                 "rule_confidence": found.rule.confidence,
                 "patch": patch.key,
             }

@@ -111,9 +111,9 @@ def _pairs(rows: Sequence[Row]) -> list[tuple[Row, Row]]:
     ]
 
 
-def with_confidence(answers: Sequence[Row], line: Line) -> list[dict[str, Any]]:
-    """Answers with the confidence in their fault as this line calibrates it."""
-    return [{**row, "fault_confidence": line(row["fault_raw"])} for row in answers]
+def with_confidence(answers: Sequence[Row]) -> list[dict[str, Any]]:
+    """Answers with the confidence in their fault as patches are ordered by it, which no line changes."""
+    return [{**row, "fault_confidence": row["fault_raw"]} for row in answers]
 
 
 @dataclass(frozen=True)
@@ -138,14 +138,14 @@ def leave_one_out(faults: Sequence[Row], answers: Sequence[Row]) -> tuple[dict[s
     orders: dict[str, Order] = {}
     for case in sorted({row["case"] for row in (*faults, *answers)}):
         line = fit_line([row for row in faults if row["case"] != case])
-        order = fit_order(with_confidence([row for row in answers if row["case"] != case], line))
+        order = fit_order(with_confidence([row for row in answers if row["case"] != case]))
         orders[case] = order
         own = [row for row in answers if row["case"] == case]
         held[case] = Held(
             tuple((row["raw"], line(row["raw"]), row["right"]) for row in faults if row["case"] == case),
             tuple(own),
             tuple(row["fault_raw"] * row["rule_confidence"] for row in own),
-            tuple(order(row) for row in with_confidence(own, line)),
+            tuple(order(row) for row in with_confidence(own)),
         )
     return held, orders
 

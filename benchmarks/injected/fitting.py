@@ -10,8 +10,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
-from dlfix.diagnose.confidence import uncalibrated
-
 from ..calibration.fit import Line, fit_line
 from .judge import calibration
 
@@ -20,11 +18,7 @@ Row = Mapping[str, Any]
 
 def named_faults(rows: Sequence[Row]) -> list[dict[str, Any]]:
     """Every fault that was named, with its family, raw confidence and whether it is right."""
-    return [
-        {"family": row["family"], "raw": uncalibrated(one["confidence"]), "right": one["right"]}
-        for row in rows
-        for one in row["named"]
-    ]
+    return [{"family": row["family"], "raw": one["raw"], "right": one["right"]} for row in rows for one in row["named"]]
 
 
 def fit(document: Mapping[str, Any]) -> dict[str, Any]:

@@ -59,6 +59,7 @@ def variant_row(
                 "kind": fault["kind"],
                 "line": None if fault["place"] is None else fault["place"][0],
                 "confidence": fault["confidence"],
+                "raw": fault["raw"],
                 "right": any(matches(fault, truth, file) for truth in truths),
             }
             for fault in faults
@@ -87,7 +88,9 @@ def healthy_row(
     member: Membership,
 ) -> Row:
     """One run of a healthy program, in which any fault is a false alarm; silence about no training is no merit."""
-    named = [{"kind": fault["kind"], "confidence": fault["confidence"], "right": False} for fault in answer["faults"]]
+    named = [
+        {**{name: fault[name] for name in ("kind", "confidence", "raw")}, "right": False} for fault in answer["faults"]
+    ]
     return {
         "program": program,
         "seed": run["seed"],

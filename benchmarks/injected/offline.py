@@ -121,6 +121,7 @@ def _fault(fault: Fault) -> dict[str, Any]:
         "layer": None if fault.layer is None else fault.layer.index,
         "hyperparameter": fault.hyperparameter,
         "confidence": round(fault.confidence, 4),
+        "raw": round(fault.raw_confidence, 4),
         "file": None if span is None else Path(span.file).name,
         "place": None if span is None else [span.line, span.column, span.end_line, span.end_column],
     }

@@ -112,12 +112,14 @@ def _groups(summary: Mapping[str, Any]) -> str:
 
 
 def _kinds(summary: Mapping[str, Any], side: str) -> str:
+    """What was named instead is told of families that may be looked at only."""
     rows = []
     for kind, found in summary[side]["by_kind"].items():
         instead = ", ".join(f"{name} {count}" for name, count in found["instead"].items())
         shares = [str(_share(found[name])) for name in ("detected", "top1", "top3", "wide1", "wide3")]
-        rows.append([kind, str(found["number"]), *shares, instead])
-    heads = ["kind", "n", "detected", "first", "among three", "first, alternatives", "three, alternatives", "instead"]
+        rows.append([kind, str(found["number"]), *shares, *([instead] if side == "fit" else [])])
+    heads = ["kind", "n", "detected", "first", "among three", "first, alternatives", "three, alternatives"]
+    heads += ["instead"] if side == "fit" else []
     return f"## By kind, single faults, {side} families\n\n" + table(heads, rows)
 
 

@@ -6,12 +6,20 @@ import math
 from collections.abc import Iterator
 
 from ..findings import Symptom
-from ..measures import category_columns, heavy_tailed_columns, inputs_are_tokens, starts_with_normalization
+from ..measures import (
+    category_columns,
+    heavy_tailed_columns,
+    inputs_are_tokens,
+    scaled_category_columns,
+    starts_with_normalization,
+)
 from .inputs import root_mean_square
 from .registry import check
+from .split import ENOUGH_ROWS
 from .subject import Subject
 
 SCALE_RATIO = 10.0
+BEYOND_LINEAR = 0.2
 
 
 @check("heavy-tailed-inputs", requires=("inputs", "model layers"))
@@ -42,8 +50,9 @@ def heavy_tailed_inputs(subject: Subject) -> Iterator[Symptom]:
 def coded_categories(subject: Subject) -> Iterator[Symptom]:
     """Codes of categories among the columns of a table, read as amounts.
 
-    Symptom: A column holds 3 to 30 whole numbers without gaps from 0 or 1, each in five rows or more on average, and
-        their frequencies form no hill.
+    Symptom: A column holds 3 to 30 whole numbers without gaps from 0 or 1, or as many broken numbers at equal
+        distances, each in five rows or more on average, and their frequencies form no hill. It weighs more where the best
+        reference learner is above a linear model by more than 0.2: trees tell codes apart, sums of amounts do not.
     Why: A network takes code 2 for twice code 1, and has to spend units on telling neighbouring codes apart.
     Threshold and its source: Judgement: two codes are a flag, which is fine; turning-point test for hills (Bienayme
         1874), as for labels.
@@ -51,14 +60,16 @@ def coded_categories(subject: Subject) -> Iterator[Symptom]:
     """
     if inputs_are_tokens(subject.fit) or starts_with_normalization(subject.fit):
         return
-    columns = category_columns(subject.fit)
+    columns = category_columns(subject.fit) or scaled_category_columns(subject.fit)
     if columns:
+        best, linear = subject.reference.best, subject.reference.linear
+        split_by_trees = best is not None and linear is not None and best - linear > BEYOND_LINEAR
         yield Symptom(
             "coded-categories",
             f"{len(columns)} input column{'s' if len(columns) > 1 else ''} may hold codes of categories.",
             value=float(len(columns)),
             threshold=0.0,
-            strength=0.4,
+            strength=0.8 if split_by_trees else 0.4,
             details={"columns": list(columns)},
         )
 
@@ -73,9 +84,12 @@ def mismatched_validation_inputs(subject: Subject) -> Iterator[Symptom]:
         nothing.
     Threshold and its source: One order of magnitude, as for unscaled inputs; forgotten scaling by 255 or by a scaler
         differs by more (case 59325381).
-    When not: No validation data, or held-out data that differ by a smaller factor.
+    When not: No validation data, or held-out data that differ by a smaller factor; models that normalise first; series
+        that grow, where the network does well.
     """
     data = subject.fit.data
+    if inputs_are_tokens(subject.fit) or starts_with_normalization(subject.fit):
+        return
     for train, held_out in zip(data.inputs, data.validation_inputs, strict=False):
         sizes = root_mean_square(train), root_mean_square(held_out)
         if not all(math.isfinite(size) and size > 0 for size in sizes):
@@ -89,8 +103,9 @@ def mismatched_validation_inputs(subject: Subject) -> Iterator[Symptom]:
                 threshold=SCALE_RATIO,
                 strength=1.0,
                 details={
-                    "certain": True,
+                    "certain": min(train.rows_seen, held_out.rows_seen) >= ENOUGH_ROWS and not subject.does_well,
                     "training_is_off": abs(math.log(sizes[0])) > abs(math.log(sizes[1])),
+                    "small": sizes[0] < 1,
                 },
             )
             return

@@ -166,7 +166,7 @@ def unscaled_targets(subject: Subject) -> Iterator[Symptom]:
     elif 0 < scale < SMALL_TARGETS:
         yield Symptom(
             "unscaled-targets",
-            f"The targets have a standard deviation of only {target.std:.2g}.",
+            f"The targets have a mean of {target.mean:.2g} and a standard deviation of only {target.std:.2g}.",
             value=scale,
             threshold=SMALL_TARGETS,
             strength=min(1.0, 0.45 + 0.15 * math.log10(SMALL_TARGETS / scale)),

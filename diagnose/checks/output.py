@@ -15,6 +15,7 @@ from .registry import check
 from .subject import Subject
 
 UNREACHABLE = 0.02
+AT_THE_MEAN = 1.2
 #: Bounds of what an activation can put out.
 RANGES = {
     "sigmoid": (0.0, 1.0),
@@ -134,12 +135,13 @@ def unsuitable_output_activation(subject: Subject) -> Iterator[Symptom]:
     When not: Custom losses; amounts beyond 0..1, which no probability can be, and a categorical crossentropy over one
         unit: there the loss is wrong.
     """
-    for head, loss in zip(subject.heads, subject.fit.compile.losses, strict=False):
+    for index, (head, loss) in enumerate(zip(subject.heads, subject.fit.compile.losses, strict=False)):
         name = canonical_name(loss.name)
         if loss_family(loss) not in CROSSENTROPIES or loss.is_custom or head.activation is None:
             continue
         if not loss.from_logits and head.activation not in PROBABILITIES:
-            if _is_beyond_probabilities(subject) or (head.units == 1 and loss_family(loss) == CATEGORICAL):
+            always_zero = head.units == 1 and loss_family(loss) == CATEGORICAL
+            if always_zero or (index == 0 and _is_beyond_probabilities(subject)):
                 continue  # it is the loss that does not suit
             text = f"{name} expects probabilities, but the output is {head.activation}."
             strength = 0.9 if head.activation != "linear" else 0.85
@@ -267,7 +269,7 @@ def mismatched_output_shape(subject: Subject) -> Iterator[Symptom]:
     """The output has more axes than the labels.
 
     Symptom: Each row of the labels is one value or one vector, but the model puts out a matrix or more per row; or it
-        puts out one prediction per step where the labels have one per row.
+        puts out one prediction for each of some number of steps where the labels have one per row.
     Why: A ``Flatten`` or a pooling is missing, or a recurrent layer returns whole sequences; the loss fails or is
         broadcast: every step is then held against the same label.
     Threshold and its source: Structural; NeuraLint's "missing flatten".
@@ -279,17 +281,24 @@ def mismatched_output_shape(subject: Subject) -> Iterator[Symptom]:
     output = [size for size in shapes[0][1:] if size != 1]
     labels = [size for size in target.shape[1:] if size != 1]
     allowed = len(labels) + (1 if subject.family == SPARSE or columns(target) == 1 else 0)
-    steps = [size for size in shapes[0][1:-1] if size != 1]
-    keras_losses = subject.fit.compile.losses and not any(loss.is_custom for loss in subject.fit.compile.losses)
-    broadcast = bool(keras_losses) and len(steps) > len(labels)
+    steps = [size for size in shapes[0][1:-1] if size not in (1, None)]
+    compared = _is_compared_by_keras(subject)
+    broadcast = compared and len(steps) > len(labels)
     if len(output) > max(1, allowed) or broadcast:
         yield _at_output(
             subject,
             "mismatched-output-shape",
             f"Per row, the model puts out shape {tuple(shapes[0][1:])}, the labels have {tuple(target.shape[1:])}.",
             0.95,
-            certain=True,
+            certain=not (broadcast and subject.does_well),
         )
+
+
+def _is_compared_by_keras(subject: Subject) -> bool:
+    """Whether a Keras loss is given the one output and the one target as they are."""
+    fit = subject.fit
+    alone = len(fit.model.output_shapes) == len(fit.data.targets) == len(fit.compile.losses) == 1
+    return fit.origin == "fit" and alone and not fit.compile.losses[0].is_custom
 
 
 @check("broadcast-loss", requires=("output layer", "losses", "targets", "epoch losses"))
@@ -300,16 +309,18 @@ def broadcast_loss(subject: Subject) -> Iterator[Symptom]:
         predictions a second one of size 1, and the loss never gets below that of a constant prediction.
     Why: Arithmetic broadcasts the two to (rows, rows): every label meets every prediction, and the best that the
         network can do is to predict the mean. Keras's own losses bring both into one shape.
-    Threshold and its source: Structural; the loss is then at least the labels' variance. 2 % to spare as in
-        ``trivial-loss``.
+    Threshold and its source: Structural; the loss is then at least the labels' variance, and training gets it down to
+        that. 2 % to spare below as in ``trivial-loss``, and a fifth above: what stays higher has other faults.
     When not: Labels without a rule, which no loss gets any further; predictions squeezed before the loss, which learn.
     """
     shapes, target, loss = subject.fit.model.output_shapes, subject.target, subject.fit.compile.losses[0]
     if subject.fit.origin == "fit" or not loss.is_custom or not shapes or target is None or len(target.shape) != 1:
         return
-    finite = subject.losses[np.isfinite(subject.losses)]
-    best, trivial = float(finite.min(initial=math.inf)), subject.trivial_loss
-    if len(shapes[0]) == 2 and shapes[0][1] == 1 and trivial and best >= 0.98 * trivial:
+    finite, trivial = subject.losses[np.isfinite(subject.losses)], subject.trivial_loss
+    if not finite.size or not trivial or len(shapes[0]) != 2 or shapes[0][1] != 1:
+        return
+    best = float(finite.min())
+    if 0.98 <= best / trivial <= AT_THE_MEAN:
         yield Symptom(
             "broadcast-loss",
             f"Labels have the shape (rows,), predictions (rows, 1), and the loss stays at {best:.4g}, where a constant "
@@ -338,7 +349,7 @@ def mismatched_loss(subject: Subject) -> Iterator[Symptom]:
         return
     name = canonical_name(subject.fit.compile.losses[0].name)
     found = _crossentropy_conflict(subject, name) or _undefined_for_targets(subject, name)
-    if found is None and name == "cosine_similarity" and head.units == 1:
+    if found is None and name == "cosine_similarity" and head.units == 1 and _is_flat_output(subject):
         found = f"{name} over one output is its sign: how large it is makes no difference.", 0.95, True
     if found is None and task.kind in IS_CLASSIFICATION and family == REGRESSION:
         if task.encoding == "integer" and task.kind == "multiclass" and (head.units or 1) > 1:
@@ -356,6 +367,12 @@ def mismatched_loss(subject: Subject) -> Iterator[Symptom]:
             strength=strength,
             details={"certain": certain, "loss": name, "other_encoding": "one-hot" in text or "class ids" in text},
         )
+
+
+def _is_flat_output(subject: Subject) -> bool:
+    """Whether each row is predicted by one vector; of sequences, a loss may go along another axis."""
+    shapes = subject.fit.model.output_shapes
+    return bool(shapes) and len(shapes[0]) == 2
 
 
 def _crossentropy_conflict(subject: Subject, name: str) -> tuple[str, float, bool] | None:

@@ -145,9 +145,8 @@ def noisy_batches(subject: Subject) -> Iterator[Symptom]:
 def oversized_batch(subject: Subject) -> Iterator[Symptom]:
     """Very few steps per epoch.
 
-    Symptom: A batch holds at least half of more than 128 rows, so that an epoch makes one or two steps; or fewer than
-        300 updates were made with batches of more than 128 rows, and batches of 32 would have made more than that in
-        the same epochs.
+    Symptom: A batch of more than 128 rows holds at least half of all, so that an epoch makes one or two steps; or fewer
+        than 300 updates were made with such batches, and batches of 32 would have made more in the same epochs.
     Why: The same epochs make far fewer updates than with usual batches.
     Threshold and its source: Half of the rows; Masters & Luschi 2018 (2 to 32 rows are best), Keskar et al. 2017 on
         large batches; 300 as for ``too-few-updates``.
@@ -163,8 +162,8 @@ def oversized_batch(subject: Subject) -> Iterator[Symptom]:
         yield Symptom(
             "oversized-batch",
             f"A batch holds {min(batch, rows)} of {rows} rows: {per_epoch} step{'s'[: per_epoch != 1]} per epoch.",
-            value=batch / rows,
-            threshold=0.5,
+            value=float(updates) if would_do else batch / rows,
+            threshold=float(FEW_UPDATES) if would_do else 0.5,
             strength=0.9 if would_do else 0.4,
             details={"would_do": would_do},
         )

@@ -28,7 +28,7 @@ def starved_training_set(subject: Subject) -> Iterator[Symptom]:
     Why: The split is the wrong way round, or rows were lost on the way; the network learns the few rows by heart.
     Threshold and its source: Half: splits give the larger part to training (80 to 20 is usual, 50 to 50 the least in
         use; Guyon 1997 derives shares of validation well below a half). Beyond ten to one the split itself is what is
-        wrong, whatever comes out.
+        wrong, unless the network does well.
     When not: Cross-validation with few folds; large data, of which a small part is enough.
     """
     rows, held_out = subject.fit.data.rows, subject.fit.data.validation_rows
@@ -39,7 +39,7 @@ def starved_training_set(subject: Subject) -> Iterator[Symptom]:
             value=float(rows),
             threshold=held_out / 2,
             strength=min(1.0, 0.6 + 0.1 * float(np.log2(held_out / (2 * rows)))),
-            details={"certain": 10 * rows < held_out},
+            details={"certain": 10 * rows < held_out and not subject.does_well},
         )
 
 
@@ -96,8 +96,8 @@ def shifted_inputs(subject: Subject) -> Iterator[Symptom]:
     Why: Noise was added to one and not the other, or they were prepared in different ways; what is learned from the one
         does not hold for the other.
     Threshold and its source: 1.5: the ratio of two deviations from 40 rows each stays within 1.37 in 95 % of the cases
-        (F distribution), and the median over columns well within. Beyond 5, our choice, the split itself is wrong
-        whatever comes out: noise of four times the signal leaves a twentieth of the variance.
+        (F distribution), and the median over columns well within. Beyond 5, our choice, the split itself is wrong,
+        unless the network does well: noise of five times the signal leaves a twenty-fifth of the variance.
     When not: Augmented training pictures; splits by time or place; token ids.
     """
     data = subject.fit.data
@@ -114,7 +114,7 @@ def shifted_inputs(subject: Subject) -> Iterator[Symptom]:
                 value=ratio,
                 threshold=SPREAD,
                 strength=min(1.0, 0.6 + 0.3 * abs(float(np.log2(ratio)))),
-                details={"certain": max(ratio, 1 / ratio) > FAR},
+                details={"certain": max(ratio, 1 / ratio) > FAR and not subject.does_well},
             )
             return
 
@@ -124,4 +124,6 @@ def _spread_ratio(train: ArrayFacts, held_out: ArrayFacts) -> float | None:
     if first.shape != second.shape:
         return None
     usable = np.isfinite(first) & np.isfinite(second) & (first > 1e-9) & (second > 1e-9)
-    return float(np.median(first[usable] / second[usable])) if usable.any() else None
+    # Rare words and categories that one side hardly has vary by chance: most of the columns must be comparable.
+    comparable = usable.any() and 2 * usable.sum() >= (first > 1e-9).sum()
+    return float(np.median(first[usable] / second[usable])) if comparable else None

@@ -143,6 +143,8 @@ def few_passes(subject: Subject) -> Iterator[Symptom]:
     When not: Large data, of which one pass makes thousands of updates; fine-tuning of a network that knows it all.
     """
     steps, epochs = updates_made(subject.fit), subject.losses.size
+    if subject.fit.state == "stopped":
+        return  # cut short by us, not by the user
     if steps is not None and 0 < steps < FEW_UPDATES and epochs <= FEW_PASSES:
         yield Symptom(
             "few-passes",

@@ -10,6 +10,7 @@ from functools import cached_property
 import numpy as np
 
 from ..findings import LayerReference, ReferenceScores, Task
+from ..gate import GOOD
 from ..losses import OTHER, loss_family
 from ..measures import step_gains, updates_made
 from ..neighbour_votes import Neighbourhood, neighbourhood
@@ -98,6 +99,11 @@ class Subject:
         if self.skill is not None and self.skill > 0.5:
             return True
         return self.trivial_loss is not None and bool(finite.size) and float(finite[-1]) < 0.9 * self.trivial_loss
+
+    @property
+    def does_well(self) -> bool:
+        """Whether the network is known to predict well: what looks odd about its data then does no harm."""
+        return self.skill is not None and self.skill >= GOOD
 
     def accuracies(self, *, validation: bool = False) -> np.ndarray:
         """Accuracy per finished epoch under whichever of Keras's names it was recorded; empty if it was not."""

@@ -82,8 +82,8 @@ def inverted_class_weights(subject: Subject) -> Iterator[Symptom]:
     yield Symptom(
         "inverted-class-weights",
         text,
-        value=frequent[1] / max(rare[1], 1e-12),
-        threshold=INVERTED,
+        value=frequent[1] / max(rare[1], 1e-12) if inverted else loud[0] / max(quiet[0], 1e-12),
+        threshold=INVERTED if inverted else OUTWEIGHS,
         strength=0.8,
         details={"zero": zero is not None},
     )
@@ -172,7 +172,7 @@ def excessive_regularization(subject: Subject) -> Iterator[Symptom]:
     """
     measured = _penalty_share(subject)
     if measured is not None and measured <= 0.5 and _has_crushed(subject):
-        measured = _penalty_share(subject, early=True)
+        measured = _penalty_share(subject, early=True) or measured
     factors = [(factor, layer) for layer in subject.fit.model.layers for factor in _factors(layer)]
     largest = max(factors, key=lambda pair: pair[0], default=None)
     layer = subject.reference_to(largest[1]) if largest is not None else None

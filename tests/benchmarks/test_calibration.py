@@ -39,8 +39,8 @@ def test_the_line_follows_what_was_right():
 
 
 def test_outcomes_outweigh_what_authors_believed():
-    order = fit_order(with_confidence(ANSWERS, fit_line(FAULTS)))
-    modest, boastful = (with_confidence([answer("new", name, False, believed=trust)], fit_line(FAULTS))[0]
+    order = fit_order(with_confidence(ANSWERS))
+    modest, boastful = (with_confidence([answer("new", name, False, believed=trust)])[0]
                         for name, trust in (("modest", 0.4), ("boastful", 0.9)))  # fmt: skip
     assert order(modest) > order(boastful)
 
@@ -48,7 +48,7 @@ def test_outcomes_outweigh_what_authors_believed():
 def test_how_hard_a_case_is_says_nothing_of_a_rule():
     """A rule that is tried only where nothing helps is not the worse for it."""
     rows = [*ANSWERS, *(answer(f"hopeless-{number}", "unlucky", False) for number in range(9))]
-    order = fit_order(with_confidence(rows, fit_line(FAULTS)))
+    order = fit_order(with_confidence(rows))
     assert order.offsets["unlucky"] == pytest.approx(0.0, abs=1e-6)
 
 

@@ -6,7 +6,6 @@ import json
 from argparse import Namespace
 
 import pytest
-from dlfix.diagnose import confidence
 
 from benchmarks.injected import __main__ as command
 from benchmarks.injected import fitting
@@ -14,14 +13,8 @@ from benchmarks.injected import fitting
 FAMILIES = ("tables", "pictures", "texts")
 
 
-@pytest.fixture
-def as_is(monkeypatch):
-    """Confidences as they are added up, whatever line ships."""
-    monkeypatch.setattr(confidence, "_line", lambda: (0.0, 1.0))
-
-
 def row(family, side, *named):
-    return {"family": family, "side": side, "named": [{"confidence": one, "right": right} for one, right in named]}
+    return {"family": family, "side": side, "named": [{"raw": one, "right": right} for one, right in named]}
 
 
 def document(share):
@@ -31,7 +24,7 @@ def document(share):
     return {"variants": rows, "healthy": [row("tables", "fit")]}
 
 
-def test_a_line_that_knows_better_ships(as_is):
+def test_a_line_that_knows_better_ships():
     found = fitting.fit(document(0.9))
     assert found["ships"]
     assert found["named"] == 60
@@ -41,7 +34,7 @@ def test_a_line_that_knows_better_ships(as_is):
     assert found["held_out"]["fitted"]["number"] == 20
 
 
-def test_what_is_held_out_has_no_say(as_is):
+def test_what_is_held_out_has_no_say():
     usual = document(0.9)
     turned = {**usual, "variants": [one for one in usual["variants"] if one["side"] == "fit"]}
     turned["variants"] += [row("sounds", "held-out", (0.6, False)) for _ in range(500)]
@@ -49,7 +42,7 @@ def test_what_is_held_out_has_no_say(as_is):
     assert fitting.fit(turned)["held_out"]["fitted"]["brier"] > 0.5
 
 
-def test_one_that_does_not_help_families_left_out_stays_at_home(as_is):
+def test_one_that_does_not_help_families_left_out_stays_at_home():
     """Families that differ: a line that was fitted to two of them says too much or too little of the third."""
     contrary = [
         row(family, "fit", (0.7, place < share * 20))
@@ -59,15 +52,8 @@ def test_one_that_does_not_help_families_left_out_stays_at_home(as_is):
     assert not fitting.fit({"variants": contrary, "healthy": []})["ships"]
 
 
-def test_what_was_fitted_before_is_taken_off_first(monkeypatch):
-    monkeypatch.setattr(confidence, "_line", lambda: (1.0, 2.0))
-    shipped = confidence.calibrated(0.6)
-    faults = fitting.named_faults([row("tables", "fit", (shipped, True))])
-    assert faults == [{"family": "tables", "raw": pytest.approx(0.6), "right": True}]
-
-
 @pytest.mark.parametrize("share", [0.9, 0.6], ids=["ships", "stays"])
-def test_the_command_writes_the_line_or_takes_it_away(share, as_is, monkeypatch, tmp_path):
+def test_the_command_writes_the_line_or_takes_it_away(share, monkeypatch, tmp_path):
     shipped = tmp_path / "confidence.json"
     shipped.write_text('{"intercept": 5, "slope": 1}')
     monkeypatch.setattr(command, "CONFIDENCE", shipped)

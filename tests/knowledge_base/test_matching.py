@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-from dlfix.diagnose.confidence import uncalibrated
 from dlfix.diagnose.facts import facts_for
 from dlfix.diagnose.findings import Diagnosis, Fault, LayerReference, ReferenceScores, Task
 from dlfix.diagnose.trace import LayerFacts, Trace
@@ -42,9 +41,7 @@ def test_the_answer_to_softmax_on_one_unit(knowledge: KnowledgeBase) -> None:
     assert ids(matches)[0] == "sigmoid-for-binary-output"
     (edit,) = matches[0].edits
     assert (edit.edit, edit.parameters, edit.layer) == ("set-activation", {"activation": "sigmoid"}, 1)
-    assert matches[0].support == pytest.approx(
-        uncalibrated(0.9) * knowledge.by_id["sigmoid-for-binary-output"].confidence
-    )
+    assert matches[0].support == pytest.approx(0.9 * knowledge.by_id["sigmoid-for-binary-output"].confidence)
 
 
 def test_what_is_so_already_is_left_out(knowledge: KnowledgeBase) -> None:

@@ -21,8 +21,7 @@ def file(tmp_path):
 
 
 def test_without_outcomes_confidences_are_multiplied():
-    """The fault's as it was added up, whatever it is said with."""
-    assert Uncalibrated().support(confidence.calibrated(0.8), 0.5, "any") == pytest.approx(0.4)
+    assert Uncalibrated().support(0.8, 0.5, "any") == pytest.approx(0.4)
 
 
 def test_outcomes_move_a_rule(file):
@@ -56,11 +55,6 @@ def test_a_broken_order_is_refused_with_its_name(tmp_path, text):
     path.write_text(text)
     with pytest.raises(ValueError, match=r"order\.json"):
         load_rule_order(path)
-
-
-@pytest.mark.parametrize("raw", [0.02, 0.1, 0.5, 0.9, 0.98])
-def test_calibration_can_be_undone(raw):
-    assert confidence.uncalibrated(confidence.calibrated(raw)) == pytest.approx(raw)
 
 
 def test_nothing_is_said_with_certainty():
