@@ -51,8 +51,8 @@ def coded_categories(subject: Subject) -> Iterator[Symptom]:
     """Codes of categories among the columns of a table, read as amounts.
 
     Symptom: A column holds 3 to 30 whole numbers without gaps from 0 or 1, or as many broken numbers at equal
-        distances, each in five rows or more on average, and their frequencies form no hill. It weighs more where the best
-        reference learner is above a linear model by more than 0.2: trees tell codes apart, sums of amounts do not.
+        distances, each in five rows or more on average, and their frequencies form no hill. It weighs more where the
+        best reference learner is above a linear model by more than 0.2: trees tell codes apart, sums of amounts do not.
     Why: A network takes code 2 for twice code 1, and has to spend units on telling neighbouring codes apart.
     Threshold and its source: Judgement: two codes are a flag, which is fine; turning-point test for hills (Bienayme
         1874), as for labels.

@@ -113,6 +113,7 @@ def fault(kind="units", place=(3, 5), file="p.py", confidence=0.5):
         "file": file if place else None,
         "place": None if place is None else [*place, place[0], 99],
         "confidence": confidence,
+        "raw": confidence,
     }
 
 
