@@ -34,7 +34,7 @@ class Overhead:
         typical: Median over the epochs after the warm-up of the same ratio, epoch by epoch.
         start_seconds: What the first epochs took longer: tracing, and the samples that every training gets.
         declared: What the probe itself booked, as a share of the time without it.
-        memory_ratio: Peak memory with the probe over that without, in processes of their own (middle of three each).
+        memory_ratio: Peak memory with the probe over that without, in processes of their own.
         identical: The final weights are the same, bit for bit.
         deeplocalize: Time of an epoch under the DeepLocalize procedure over one without; None where it cannot be
             followed (several inputs, pipelines, models without a graph of layers).
@@ -114,8 +114,7 @@ def measure(training: Training, seconds: float) -> Overhead:
     epochs = max(WARM_UP + 5, math.ceil(seconds / epoch_seconds))
     plain, probed, localizer = _side_by_side(training, epochs)
     fit = localizer.trace.fits[0] if localizer.trace else None
-    memory = [[peak_megabytes(training.name, mode) for mode in ("plain", "probed")] for _ in range(3)]
-    megabytes = [statistics.median(column) for column in zip(*memory, strict=True)]
+    megabytes = [peak_megabytes(training.name, mode) for mode in ("plain", "probed")]
     pairs = list(zip(plain, probed, strict=True))[WARM_UP:]
     return Overhead(
         name=training.name,

@@ -230,9 +230,12 @@ def test_everything_dies_with_the_client(project: Path, tmp_path: Path, sign: si
         encoding="utf-8",
     )
     (tmp_path / "scratch").mkdir()
+    # A shell that starts the tests in the background has them ignore SIGINT, which is inherited.
     client = f"""
+import signal
 from pathlib import Path
 from dlfix.diagnose.execution import Executor, Job, Limits
+signal.signal(signal.SIGINT, signal.default_int_handler)
 with Executor(preload=(), scratch=Path({str(tmp_path / "scratch")!r})) as executor:
     executor.run(Job("dlfix.diagnose.execution.plain:run", {str(project / "train.py")!r}, {str(project)!r},
         {str(tmp_path / "out")!r}, Limits(50, 1 << 30)))
