@@ -13,9 +13,9 @@ third to all of the healthy ones), so a fault is reported in two cases only:
      skill on training rows is too low to count): what is poor, where everything is poor, points at the data;
    - there is no skill to go by, and the loss never gets below that of a constant prediction (``trivial-loss``), or does
      not move (``flat-loss``);
-   - the skill is below the best reference learner's by more than half of the usual floor and more than one standard
-     error (one healthy program in six would be), and something is seen that healthy programs do not show
-     (``TELLING``, fewer than three in a hundred): two weak witnesses instead of one;
+   - the skill is below the best reference learner's by more than the usual floor, if only by one standard error (one
+     healthy program in six would be), and something is seen that healthy programs do not show (``TELLING``): two
+     weaker witnesses instead of one;
    - there is no reference, something telling is seen, and the skill is below 0.8 (without a skill: the loss is above
      half of a constant's);
    - neither the network nor any reference learner finds anything, and in hundreds of updates the loss neither moved
@@ -50,8 +50,6 @@ if TYPE_CHECKING:
 
 Z = 1.645
 FLOOR = 0.1
-#: Where something telling is seen besides.
-LOW_FLOOR = 0.05
 #: Symptoms that show poor training by themselves.
 BROKEN = frozenset({"nonfinite-loss", "nonfinite-weight", "exploding-loss", "negative-loss"})
 POOR = frozenset({"below-reference", "trivial-skill", "unlearnable-labels"})
@@ -76,7 +74,7 @@ TELLING = frozenset(
     | {"collapsed-feature-maps", "deep-plain-stack", "unsuitable-output-activation", "mismatched-output-units"}
     | {"mismatched-validation-inputs", "shifted-inputs", "shifted-class-shares"}
     | {"starved-training-set", "misaligned-labels", "permuted-classes", "permuted-target-columns", "swapped-outputs"}
-    | {"inverted-class-weights", "sorted-labels", "scaled-class-labels", "out-of-range-labels", "contradicted-labels"}
+    | {"inverted-class-weights", "sorted-labels", "scaled-class-labels", "out-of-range-labels"}
 )
 #: Skill, and share of a constant prediction's loss, beyond which a network without a reference is left alone.
 GOOD, GOOD_LOSS = 0.8, 0.5
@@ -159,7 +157,7 @@ def judge(subject: Subject, symptoms: Iterable[Symptom]) -> Judgement:
     if subject.fit.evaluation.get("diverged"):
         reasons.append("nonfinite-prediction")
     gap = shortfall(subject)
-    if not reasons and gap is not None and not unfinished and gap.value > max(LOW_FLOOR, gap.error / Z):
+    if not reasons and gap is not None and not unfinished and gap.value > max(FLOOR, gap.error / Z):
         reasons.extend(sorted(found & TELLING))
     if subject.skill is None or subject.reference.best is None:
         if not unfinished and _leaves_much(subject):
