@@ -16,7 +16,7 @@ from pathlib import Path
 
 #: Confidences are kept this far from 0 and 1, where log-odds have no end.
 EDGE = 0.005
-#: What a fault is said with at least and at most: nothing that was measured is surer than that.
+#: What a fault is said with at least and at most: it was seldom, not never, and often, not always, right.
 LEAST_SAID, MOST_SAID = 0.01, 0.99
 _FILE = Path(__file__).with_name("confidence.json")
 

@@ -14,8 +14,8 @@ third to all of the healthy ones), so a fault is reported in two cases only:
    - there is no skill to go by, and the loss never gets below that of a constant prediction (``trivial-loss``), or does
      not move (``flat-loss``);
    - the skill is below the best reference learner's by more than the usual floor, if only by one standard error (one
-     healthy program in six would be), and something is seen that healthy programs do not show (``TELLING``): two
-     weaker witnesses instead of one;
+     healthy program in six would be), and something is seen that none of 53 healthy programs shows (``TELLING``, which
+     was read off them): two weaker witnesses instead of one;
    - there is no reference, something telling is seen, and the skill is below 0.8 (without a skill: the loss is above
      half of a constant's);
    - neither the network nor any reference learner finds anything, and in hundreds of updates the loss neither moved

@@ -100,9 +100,9 @@ def unreachable_targets(subject: Subject) -> Iterator[Symptom]:
 
 
 def _is_shifted(target: ArrayFacts, low: float, high: float) -> bool:
-    """Whether targets would fit into the range, were they not ten of their deviations away from it."""
-    away = max(low - target.mean, target.mean - high)
-    return 3 * target.std <= high - low and away > 10 * target.std
+    """Whether targets would fit into the range, were they not ten times their own range away from it."""
+    spread, away = target.maximum - target.minimum, max(low - target.maximum, target.minimum - high)
+    return spread <= high - low and away > 10 * spread
 
 
 def _interval(low: float, high: float) -> str:

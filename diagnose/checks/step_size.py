@@ -139,7 +139,7 @@ def few_passes(subject: Subject) -> Iterator[Symptom]:
     Why: Small data need many passes: each is a step or two per row group, and the first ones only bring the weights to
         where learning begins.
     Threshold and its source: Keras's shortest introductory example makes five epochs, of 1,875 updates each; 300 as for
-        ``too-few-updates``. None of 53 healthy programs stays below both.
+        ``too-few-updates``. One of 53 healthy programs stays below both: a hint, no sign.
     When not: Large data, of which one pass makes thousands of updates; fine-tuning of a network that knows it all.
     """
     steps, epochs = updates_made(subject.fit), subject.losses.size
