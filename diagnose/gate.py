@@ -65,7 +65,6 @@ TELLING = frozenset(
     | {"excessive-dropout", "dropout-at-output", "excessive-regularization", "excessive-weight-decay"}
     | {
         "excessive-weight-constraint",
-        "few-passes",
         "narrow-layer",
         "narrow-convolution",
         "pointwise-kernels",
