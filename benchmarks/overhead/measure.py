@@ -6,7 +6,7 @@ import math
 import statistics
 import threading
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +23,8 @@ from .models import Training
 
 #: Epochs at the start that hold tracing and warming up; they count for the whole, not for what a typical epoch costs.
 WARM_UP = 3
+#: About how long an epoch of a timed training takes.
+EPOCH_SECONDS = 1.0
 
 
 @dataclass(frozen=True)
@@ -31,6 +33,8 @@ class Overhead:
 
     Attributes:
         ratio: Time under the probe over time without, all epochs together, the first with its tracing included.
+        processor: The same of the processor's time instead of the clock's: waiting, which the probe never does but
+            pipelines of data do at random, is not in it.
         typical: Median over the epochs after the warm-up of the same ratio, epoch by epoch.
         start_seconds: What the first epochs took longer: tracing, and the samples that every training gets.
         declared: What the probe itself booked, as a share of the time without it.
@@ -44,6 +48,7 @@ class Overhead:
     plain_seconds: float
     probed_seconds: float
     ratio: float
+    processor: float
     typical: float
     start_seconds: float
     declared: float
@@ -62,7 +67,8 @@ class Turn:
     def __init__(self, mine: threading.Semaphore, other: threading.Semaphore) -> None:
         self.mine, self.other = mine, other
         self.seconds: list[float] = []
-        self.begin = 0.0
+        self.processor_seconds: list[float] = []
+        self.begin = self.worked = 0.0
 
     def around(self, callbacks: list[Any]) -> list[Any]:
         """These callbacks within the measured time of an epoch."""
@@ -73,16 +79,26 @@ class Turn:
 
             def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
                 turn.mine.acquire()
-                turn.begin = time.perf_counter()
+                turn.begin, turn.worked = time.perf_counter(), time.process_time()
 
         class Closing(keras.callbacks.Callback):  # type: ignore[misc]
             async_safe = True
 
             def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
                 turn.seconds.append(time.perf_counter() - turn.begin)
+                turn.processor_seconds.append(time.process_time() - turn.worked)
                 turn.other.release()
 
         return [Opening(), *callbacks, Closing()]
+
+
+@dataclass(frozen=True)
+class Turns:
+    """Both trainings when they are done, and what the probe of the second saw."""
+
+    plain: Turn
+    probed: Turn
+    localizer: Localizer
 
 
 class EpochTimes(keras.callbacks.Callback):  # type: ignore[misc]
@@ -111,8 +127,11 @@ class Unstoppable(DeepLocalize):
 def measure(training: Training, seconds: float) -> Overhead:
     """Time a training of about ``seconds`` with and without the probe, and everything else about it."""
     epoch_seconds = statistics.median(_plain_epochs(training, 4)[1:])
-    epochs = max(WARM_UP + 5, math.ceil(seconds / epoch_seconds))
-    plain, probed, localizer = _side_by_side(training, epochs)
+    timed = lengthened(training, epoch_seconds)
+    timed_seconds = epoch_seconds * timed.rows / training.rows
+    epochs = max(WARM_UP + 5, math.ceil(seconds / timed_seconds))
+    turns = _side_by_side(timed, epochs)
+    plain, probed, localizer = turns.plain.seconds, turns.probed.seconds, turns.localizer
     fit = localizer.trace.fits[0] if localizer.trace else None
     megabytes = [peak_megabytes(training.name, mode) for mode in ("plain", "probed")]
     pairs = list(zip(plain, probed, strict=True))[WARM_UP:]
@@ -121,11 +140,12 @@ def measure(training: Training, seconds: float) -> Overhead:
         plain_seconds=sum(plain),
         probed_seconds=sum(probed),
         ratio=sum(probed) / sum(plain),
+        processor=sum(turns.probed.processor_seconds) / sum(turns.plain.processor_seconds),
         typical=statistics.median(q / p for p, q in pairs),
         start_seconds=sum(probed[:WARM_UP]) - sum(plain[:WARM_UP]),
         declared=sum(fit.observation_seconds.values()) / sum(plain) if fit else math.nan,
         epochs=epochs,
-        steps_per_epoch=training.steps_per_epoch,
+        steps_per_epoch=timed.steps_per_epoch,
         observed_steps=len(fit.statistics.steps) if fit else 0,
         plain_megabytes=megabytes[0],
         memory_ratio=megabytes[1] / megabytes[0],
@@ -134,14 +154,23 @@ def measure(training: Training, seconds: float) -> Overhead:
     )
 
 
+def lengthened(training: Training, epoch_seconds: float) -> Training:
+    """The same training with so many rows that an epoch takes a second.
+
+    Between two epochs TensorFlow takes an iterator down and waits for its threads: at random up to half a second, with
+    the probe or without. In epochs of a fifth of a second that is more than everything that is to be measured.
+    """
+    return replace(training, rows=training.rows * max(1, round(EPOCH_SECONDS / epoch_seconds)))
+
+
 def _plain_epochs(training: Training, epochs: int) -> list[float]:
     times = EpochTimes()
     training.make().fit(**training.arguments(), epochs=epochs, verbose=0, callbacks=[times])
     return times.seconds
 
 
-def _side_by_side(training: Training, epochs: int) -> tuple[list[float], list[float], Localizer]:
-    """Seconds of each epoch without and with the probe."""
+def _side_by_side(training: Training, epochs: int) -> Turns:
+    """Train without and with the probe, an epoch of each in turn."""
     first, second = threading.Semaphore(1), threading.Semaphore(0)
     plain, probed = Turn(first, second), Turn(second, first)
     localizer = Localizer(verbose=0)
@@ -165,7 +194,7 @@ def _side_by_side(training: Training, epochs: int) -> tuple[list[float], list[fl
         thread.join()
     if failures:
         raise failures[0]
-    return plain.seconds, probed.seconds, localizer
+    return Turns(plain, probed, localizer)
 
 
 def _deeplocalize_ratio(training: Training, epoch_seconds: float) -> float | None:

@@ -53,6 +53,9 @@ class BreakdownWatch:
 
     def begin_epoch(self, step: int, epoch: int) -> None:
         self._epoch_of.append((step, epoch))
+        # Keras replaces its iterator now; kept alive by us, the old one would go on working in threads of its own.
+        self._iterator = None
+        self.checkpoints.release_iterator()
 
     def before_step(self, step: int, original: Callable[[Any], Any], iterator: Any) -> bool:
         """Look after the checkpoint before a step.
@@ -67,8 +70,8 @@ class BreakdownWatch:
         with self.session.soft("a checkpoint"):
             if self.checkpoints.wants_batch(step, iterator):
                 return True
-            self._renew(step, None, iterator)
             self._iterator = iterator
+            self._renew(step, None, iterator)
         return False
 
     def fed(self, step: int, batches: list[Any], iterator: Any) -> None:

@@ -19,9 +19,9 @@ from ..replay.state import State, all_variables, backend_variable
 
 #: Share of the training time, and seconds before it counts, that keeping may cost.
 SHARE = 0.005
-FREE_SECONDS = 0.25
+FREE_SECONDS = 0.1
 #: A checkpoint is replaced after so many steps or seconds of training, so that running them again takes no time.
-STEPS = 64
+STEPS = 256
 SECONDS = 1.0
 #: Share of the process's memory that may be kept: the extra memory that watching may take as a whole.
 MEMORY_SHARE = 0.05
@@ -178,6 +178,10 @@ class Checkpoints:
         if self._known is None or self._known[0] != count:
             self._known = count, all_variables(model)
         return self._known[1]
+
+    def release_iterator(self) -> None:
+        """Let go of the iterator of the epoch before; what was kept of it leads on by its dataset and position."""
+        self._iterator = None
 
     def drop(self) -> None:
         """Forget the checkpoint."""

@@ -61,7 +61,8 @@ class CostAccount:
         """
         allowed = self.budget * self.training_seconds
         allowed -= min(sum(self.spent.get(purpose, 0.0) for purpose in ONCE), allowed / 2)
-        return self.recurring <= max(FREE_SECONDS * self.slowdown, allowed)
+        looking = self.recurring - self.spent.get("checkpoints", 0.0)
+        return looking <= FREE_SECONDS * self.slowdown or self.recurring <= allowed
 
     def measure_slowdown(self, seconds: float, worked: float) -> None:
         """Compare the clock with the processor time of a stretch of work in one thread."""

@@ -146,7 +146,7 @@ class StepWatch:
             self.session.stopped = True
             raise ProbeStop
         observe = self._observing and self.schedule.due(self.step) and self._may_trace()
-        keep = self.breakdowns.before_step(self.step, original, iterator)
+        keep = self._before_step(original, iterator)
         if self._stepping_in and (observe or keep or self._wants_data()):
             logs = self._run_fed(original, iterator, observe)
         else:
@@ -154,6 +154,12 @@ class StepWatch:
         self._after_step()
         self._begin_quiet(iterator)
         return logs
+
+    def _before_step(self, original: Callable[[Any], Any], iterator: Any) -> bool:
+        begin = time.perf_counter()
+        keep = self.breakdowns.before_step(self.step, original, iterator)
+        self.account.book("checkpoints", time.perf_counter() - begin)
+        return keep
 
     def _begin_quiet(self, iterator: Any) -> None:
         """Let the next steps pass unseen, as far as nothing is due in them."""
