@@ -162,6 +162,14 @@ def output_names(model: Any) -> tuple[str, ...]:
     return tuple(str(name) for name in getattr(model, "output_names", None) or ())
 
 
+def in_output_order(values: Any, order: Sequence[str]) -> Any:
+    """A dict of one value per output, put in the order of the outputs (of unknown outputs: sorted, as Keras does)."""
+    if not isinstance(values, Mapping):
+        return values
+    keys = [key for key in order if key in values]
+    return {key: values[key] for key in (keys if len(keys) == len(values) else sorted(values, key=str))}
+
+
 def as_arrays(values: Any, order: Sequence[str] = ()) -> list[np.ndarray]:
     """Flatten arrays, or lists, tuples and dicts of them, into a list; dicts in the given order, else by sorted key."""
     if values is None:

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from ..evaluation import in_output_order
 from ..trace import ArrayFacts, DataFacts, DataSample
 
 MAX_ROWS = 2000
@@ -94,6 +95,7 @@ class DataCapture:
         kind: ``arrays``, ``tf.data``, ``generator`` or ``PyDataset``.
         from_batches: The sample is to be collected from training batches as they pass by.
         validation_from_batches: Likewise for validation batches.
+        output_names: Of the model; targets that are given by name are put in this order.
     """
 
     kind: str
@@ -110,13 +112,14 @@ class DataCapture:
     from_batches: bool = False
     validation_from_batches: bool = False
     inputs_are_named: bool = False
+    output_names: tuple[str, ...] = ()
     class_weights: dict[str, float] = field(default_factory=dict)
     sample_weights: ArrayFacts | None = None
     _batches: dict[bool, BatchCollector] = field(default_factory=dict)
     _joined_rows: dict[bool, int] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, given: dict[str, Any], note: Callable[[str], None]) -> DataCapture:
+    def of(cls, given: dict[str, Any], note: Callable[[str], None], output_names: tuple[str, ...] = ()) -> DataCapture:
         """Look at the arguments of a ``fit`` call."""
         x, y = given.get("x"), given.get("y")
         kind = data_kind(x)
@@ -127,6 +130,7 @@ class DataCapture:
             has_class_weight=given.get("class_weight") is not None,
             from_batches=kind != "arrays",
             inputs_are_named=isinstance(x, dict),
+            output_names=output_names,
         )
         capture._take_weights(given.get("class_weight"), given.get("sample_weight"))
         split = float(given.get("validation_split") or 0.0)
@@ -134,6 +138,9 @@ class DataCapture:
             capture._take_arrays(x, y, split if given.get("validation_data") is None else 0.0)
         capture._take_validation(given.get("validation_data"))
         return capture
+
+    def _target_leaves(self, y: Any) -> Named:
+        return named_leaves(in_output_order(y, self.output_names), "y")
 
     def _take_weights(self, by_class: Any, by_sample: Any) -> None:
         if isinstance(by_class, dict):
@@ -144,7 +151,7 @@ class DataCapture:
             self.sample_weights = measured_array("sample_weight", array, None)
 
     def _take_arrays(self, x: Any, y: Any, split: float) -> None:
-        inputs, targets = named_leaves(x, "x"), named_leaves(y, "y")
+        inputs, targets = named_leaves(x, "x"), self._target_leaves(y)
         total = row_count(inputs)
         if total is None or any(row_count([leaf]) not in (None, total) for leaf in [*inputs, *targets]):
             return  # nothing to measure; different numbers of rows are refused by Keras itself
@@ -165,7 +172,7 @@ class DataCapture:
             self.validation_from_batches = True
             return
         inputs = named_leaves(data[0], "x")
-        targets = named_leaves(data[1], "y") if len(data) > 1 else []
+        targets = self._target_leaves(data[1]) if len(data) > 1 else []
         total = row_count(inputs)
         if total is None:
             self.validation_from_batches = True
@@ -216,7 +223,7 @@ class DataCapture:
         parts = data if isinstance(data, tuple) else (data,)
         self.inputs_are_named = isinstance(parts[0], dict)
         collector = self._batches.setdefault(validation, BatchCollector())
-        collector.add(named_leaves(parts[0], "x"), named_leaves(parts[1], "y") if len(parts) > 1 else [])
+        collector.add(named_leaves(parts[0], "x"), self._target_leaves(parts[1]) if len(parts) > 1 else [])
         if len(parts) > 2 and not validation and not self.has_class_weight:
             self.has_sample_weight = self.has_sample_weight or _present(parts[2])
 

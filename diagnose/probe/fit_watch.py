@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from ..evaluation import output_names
 from ..source import CallSite
 from ..trace import (
     LAYER_STATISTICS,
@@ -68,7 +69,7 @@ class FitWatch:
         with session.soft("the arguments of fit"):
             self.facts = fit_facts(given, self.site)
         with session.soft("the data"):
-            self.data = DataCapture.of(given, session.note)
+            self.data = DataCapture.of(given, session.note, output_names(self.model_reference()))
         # Facts taken now serve when fit fails at once; they are taken again when the model is built.
         self.describe()
 

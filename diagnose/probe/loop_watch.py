@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from ..evaluation import output_names
 from ..source import CallSite
 from ..trace import FitFacts, FitTrace, Statistics
 from .data_capture import DataCapture, as_array, named_leaves, row_count
@@ -125,7 +126,7 @@ class LoopWatch(FitWatch):
         self.origin = origin
         self.model = model
         self.adversarial = False
-        self.data = DataCapture(kind="batches", note=session.note, from_batches=True)
+        self.data = DataCapture(kind="batches", note=session.note, from_batches=True, output_names=output_names(model))
         self.epochs = EpochFinder()
         self.loop_steps = LoopSteps(session, model, self.data)
         self.loop_steps.built = self.describe

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from ..evaluation import in_output_order, output_names
 from ..source import CallSite
 from ..trace import CompileFacts, LayerFacts, LossFacts, ModelFacts, OptimizerFacts
 from .array_operations import view
@@ -270,7 +271,7 @@ class CompileRecord:
 def compile_facts(model: Any, record: CompileRecord | None, sites: SiteRegistry) -> CompileFacts:
     """Describe how a model was compiled; without a record (compiled before the hooks) sites are unknown."""
     site = record.site if record else None
-    loss = record.loss if record else getattr(model, "loss", None)
+    loss = in_output_order(record.loss if record else getattr(model, "loss", None), output_names(model))
     return CompileFacts(
         optimizer=optimizer_facts(model.optimizer, record, sites),
         losses=tuple(loss_facts(one, site, sites) for one in _leaves(loss)),

@@ -209,3 +209,33 @@ def test_training_on_nothing_is_no_training(data: str, watch: Callable[..., Trac
     trace = watch(f"m = keras.Sequential([keras.Input((6,)), L.Dense(1)])\nm.compile('sgd', 'mse')\nm.fit({data})\n")
     assert [fit.updates for fit in trace.fits] == [0]
     assert diagnose(trace).verdict == "error"
+
+
+def test_targets_given_by_name_meet_their_outputs(watch: Callable[..., Trace]) -> None:
+    """Keras sorts the names of outputs in a dict; whoever writes the targets in another order means the same."""
+    trace = watch(
+        """\
+        far = (10 + 5 * x[:, :1]).astype("float32")
+        class Both(keras.Model):
+            def __init__(self):
+                super().__init__()
+                self.far, self.above = L.Dense(1), L.Dense(1, "sigmoid")
+            def call(self, x):
+                return {"far": self.far(x), "above": self.above(x)}
+        def functional():
+            i = keras.Input((6,))
+            return keras.Model(i, {"far": L.Dense(1, name="far")(i), "above": L.Dense(1, "sigmoid", name="above")(i)})
+        targets = {"far": far, "above": (x[:, :1] > 0).astype("float32")}
+        for make in (functional, Both):
+            for data in ((x, targets), (tf.data.Dataset.from_tensor_slices((x, targets)).batch(32),)):
+                m = make()
+                m.compile(keras.optimizers.Adam(0.2), {"far": "mse", "above": "binary_crossentropy"})
+                m.fit(*data, epochs=30, verbose=0)
+        """
+    )
+    assert len(trace.fits) == 4
+    for fit in trace.fits:
+        assert [facts.name for facts in fit.data.targets] == ["above", "far"]
+        assert [loss.name for loss in fit.compile.losses] == ["binary_crossentropy", "mean_squared_error"]
+        assert fit.evaluation["skill"] > 0.9
+    assert diagnose(trace).verdict == "healthy"
