@@ -62,6 +62,7 @@ TELLING = frozenset(
     {"oversized-updates", "undersized-updates", "rate-beyond-range", "rate-below-range", "overshooting-steps"}
     | {"excessive-clipping", "slow-default-optimizer", "unusual-momentum", "unusual-epsilon", "unusual-learning-rate"}
     | {"symmetric-weights", "unsuitable-initial-weights", "unsuitable-initial-bias", "frozen-weights"}
+    | {"frozen-random-weights", "misdirected-stopping"}
     | {"dying-relu", "saturated-activation", "vanishing-gradient", "hidden-softmax", "doubled-output-activation"}
     | {"excessive-dropout", "dropout-at-output", "excessive-regularization", "excessive-weight-decay"}
     | {

@@ -40,7 +40,7 @@ EVIDENCE: Mapping[str, Evidence] = {
     "missing_values": Evidence(
         {"nonfinite-inputs": 0.97, "nonfinite-labels": 0.97, "nonfinite-batch": 0.97}, {"nonfinite-loss": 0.2}
     ),
-    "frozen_weights": Evidence({"frozen-weights": 0.95}, _STUCK),
+    "frozen_weights": Evidence({"frozen-weights": 0.95, "frozen-random-weights": 0.85}, _STUCK),
     "output_activation": Evidence(
         {
             "single-unit-softmax": 0.97,
@@ -193,7 +193,10 @@ EVIDENCE: Mapping[str, Evidence] = {
         },
         {**_STUCK, "below-reference": 0.2, "input-blind-activation": 0.1, "missing-gradient": 0.1},
     ),
-    "epochs": Evidence({"unconverged-loss": 0.5, "too-few-updates": 0.5, "few-passes": 0.6}, {"below-reference": 0.15}),
+    "epochs": Evidence(
+        {"misdirected-stopping": 0.95, "unconverged-loss": 0.5, "too-few-updates": 0.5, "few-passes": 0.6},
+        {"below-reference": 0.15},
+    ),
     "dropout": Evidence(
         {"excessive-dropout": 0.65, "dropout-at-output": 0.8, "dropout-before-normalization": 0.2}, _STUCK
     ),
@@ -291,6 +294,8 @@ _CAUSES: Mapping[str, str] = {
     "deep-plain-stack": "The network is too deep for a plain one.",
     "pointwise-kernels": "The kernels are too small to see anything but single positions.",
     "skipping-strides": "A convolution skips most of what it is given.",
+    "misdirected-stopping": "Training is stopped for getting better.",
+    "frozen-random-weights": "Layers that never learned anything are frozen.",
     "starved-training-set": "There are too few rows to train on.",
     "shifted-class-shares": "The training rows are not like those that the model is judged on.",
     "shifted-inputs": "The training inputs are not like those that the model is judged on.",

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from .trace import LayerFacts, ModelFacts
 
@@ -70,6 +70,10 @@ _NAMED_ACTIVATION = {
 }
 
 
+#: Names of functions of which only that they are some is known: a lambda, several operations of the user's code.
+_UNKNOWN_FUNCTIONS = frozenset({"lambda", "custom"})
+
+
 @dataclass(frozen=True)
 class OutputHead:
     """One output of a model.
@@ -78,7 +82,8 @@ class OutputHead:
         layer: The layer that makes the values: the last one with weights on the way to the output.
         activation_layer: The layer whose activation shapes the values; ``layer`` itself, or a separate one behind it.
         activation: What stands between the weights and the output; ``linear`` if nothing does, None if unknown.
-        units: Size of the last axis of the output.
+        units: Size of the last axis of the output, None if unknown. Both are where operations of the user's that are no
+            layers make the output from what layers give, such as a distance between two embeddings.
     """
 
     layer: LayerFacts
@@ -100,7 +105,23 @@ def output_heads(model: ModelFacts) -> tuple[OutputHead, ...]:
     indices = [index for index in model.output_layers if index in by_index]
     if not indices and model.layers:
         indices = [model.layers[-1].index]
-    return tuple(_head(by_index, by_index[index]) for index in indices)
+    heads = tuple(_head(by_index, by_index[index]) for index in indices)
+    shapes = model.output_shapes
+    if not shapes:
+        return heads
+    if len(shapes) != len(heads):
+        return tuple(_unknown(head) for head in heads)
+    return tuple(head if _gives(head, shape) else _unknown(head) for head, shape in zip(heads, shapes, strict=True))
+
+
+def _gives(head: OutputHead, shape: tuple[int | None, ...]) -> bool:
+    """Whether the output's values can be the layer's own; a last axis of one may have been taken off."""
+    width = shape[-1] if len(shape) > 1 else None
+    return head.units is None or head.units in (1, width) or (width is None and len(shape) > 1)
+
+
+def _unknown(head: OutputHead) -> OutputHead:
+    return replace(head, activation_layer=head.layer, activation=None, units=None)
 
 
 def _head(by_index: dict[int, LayerFacts], last: LayerFacts) -> OutputHead:
@@ -121,6 +142,8 @@ def _head(by_index: dict[int, LayerFacts], last: LayerFacts) -> OutputHead:
         current = following
     if activation is None and (own_activation(current) == "linear" or current.class_name in LINEAR_MAP_LAYERS):
         activation, activation_layer = "linear", current
+    if activation in _UNKNOWN_FUNCTIONS:
+        activation = None
     return OutputHead(current, activation_layer, activation, last.units)
 
 
@@ -141,7 +164,8 @@ def effective_activation(model: ModelFacts, layer: LayerFacts) -> str | None:
     by_index = {item.index: item for item in model.layers}
     for following in _followers(by_index, layer):
         found = own_activation(following)
-        if following.class_name in ACTIVATION_LAYERS and found not in (None, "linear"):
+        shapes_values = following.class_name in ACTIVATION_LAYERS or _is_transparent(following)
+        if shapes_values and found not in (None, "linear"):
             return found
         if following.class_name not in ACTIVATION_LAYERS and not _is_transparent(following):
             if following.class_name in LINEAR_MAP_LAYERS:

@@ -189,6 +189,14 @@ class DataFacts:
 
 
 @dataclass(frozen=True)
+class CallbackFacts:
+    """One of Keras's own callbacks that ``fit`` was given: its class and what it was told, as far as JSON holds it."""
+
+    class_name: str
+    settings: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
 class FitFacts:
     epochs: int
     batch_size: int | None
@@ -197,6 +205,7 @@ class FitFacts:
     validation_split: float = 0.0
     initial_epoch: int = 0
     site: CallSite | None = None
+    callbacks: tuple[CallbackFacts, ...] = ()
 
 
 def _not_given() -> np.ndarray:

@@ -13,7 +13,7 @@ from dlfix.diagnose.checks import run_checks
 from dlfix.diagnose.checks.subject import Subject
 from dlfix.diagnose.diagnosis import task_of
 from dlfix.diagnose.findings import ReferenceScores, Symptom
-from dlfix.diagnose.trace import FitFacts, FitTrace, LayerFacts, RangeTest
+from dlfix.diagnose.trace import CallbackFacts, FitFacts, FitTrace, LayerFacts, RangeTest
 from traces import compiled, data, dense_layers, fit_trace, statistics, two_moons
 
 #: One row per check: its id, traces that show it, near misses that do not.
@@ -132,6 +132,11 @@ def unshuffled(shuffle: bool, order: Callable[[np.ndarray], np.ndarray] = np.sor
     return replace(fit, fit=replace(fit.fit, shuffle=shuffle, validation_split=split))
 
 
+def in_batches(fit: FitTrace, batch_size: int) -> FitTrace:
+    """The same rows as a loop of the user's hands them over."""
+    return replace(fit, data=replace(fit.data, kind="batches"), fit=replace(fit.fit, batch_size=batch_size))
+
+
 def validated(*losses: float) -> FitTrace:
     return fit_trace(epoch_metrics={"loss": tuple(np.linspace(0.7, 0.1, len(losses))), "val_loss": losses})
 
@@ -189,6 +194,21 @@ def subtracting(labels: np.ndarray, share: float) -> FitTrace:
     compiled_facts = replace(fit.compile, losses=(replace(fit.compile.losses[0], is_custom=True),))
     losses = (share * float(labels.var()),) * 3
     return replace(fit, compile=compiled_facts, origin="own loop", epoch_metrics={"loss": losses})
+
+
+def frozen_first(deviation: float, bias: float = 0.0, trainable: bool = False) -> FitTrace:
+    """A first layer of 16 inputs and 64 units before a trainable head, which is frozen with these weights."""
+    first = dense(64, trainable=trainable, initial={"kernel_std": deviation, "bias_max": bias})
+    fit = layered(first, dense(1, "sigmoid", inputs=64))
+    return replace(fit, model=replace(fit.model, trainable_parameters=65))
+
+
+def stopped_early(monitor: str, mode: str, *, epochs: int = 30, restore: bool = False) -> FitTrace:
+    """Training that was to take 30 epochs and made these, with early stopping."""
+    fit = with_losses(*np.linspace(1.0, 0.5, epochs))
+    settings = {"monitor": monitor, "mode": mode, "restore_best_weights": restore}
+    facts = replace(fit.fit, epochs=30, callbacks=(CallbackFacts("EarlyStopping", settings),))
+    return replace(fit, fit=facts, epoch_seconds=(0.1,) * epochs)
 
 
 def frozen(**fields: int) -> FitTrace:

@@ -101,7 +101,7 @@ def model(layers: Sequence[LayerFacts], kind: str = "sequential") -> ModelFacts:
         parameters=sum(layer.parameters for layer in layers),
         trainable_parameters=sum(layer.trainable_parameters for layer in layers),
         input_shapes=(layers[0].input_shape or (None,),),
-        output_shapes=(last.output_shape or (None,),),
+        output_shapes=(last.output_shape,) if last.output_shape else (),
         site=site(10),
     )
 

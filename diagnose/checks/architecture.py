@@ -23,6 +23,8 @@ from .subject import Subject
 
 DROPOUT_RATE = 0.5
 KEPT_UNITS = 16
+#: Share of a model's weights from which on layers that are frozen at random matter; how close spreads count as equal.
+FROZEN_SHARE, SAME_SPREAD = 0.1, 0.1
 VARIANCE_RATIO = 10.0
 
 
@@ -193,3 +195,40 @@ def frozen_weights(subject: Subject) -> Iterator[Symptom]:
             layer=subject.reference_to(head.layer),
             strength=0.7,
         )
+
+
+@check("frozen-random-weights", requires=("model layers", "initial weights"))
+def frozen_random_weights(subject: Subject) -> Iterator[Symptom]:
+    """Layers are frozen that never learned anything.
+
+    Symptom: Frozen layers hold at least a tenth of the model's weights, and begin as initializers leave them: biases
+        exactly 0, and the kernel's spread within a tenth of He's or Glorot's.
+    Why: ``trainable = False`` is meant for weights that were trained before. Random features of the first layers are
+        all that the trainable rest ever sees.
+    Threshold and its source: Structural but for the spread: the standard deviation of 100 weights is known to 7 %
+        (1 / sqrt(2 n)), and trained kernels move away from it, their biases from 0.
+    When not: Random features on purpose (extreme learning machines, reservoirs), which reach the references.
+    """
+    model = subject.fit.model
+    random = [layer for layer in weighted_layers(model) if not layer.trainable and _is_untrained(layer)]
+    share = sum(layer.parameters for layer in random) / max(1, model.parameters)
+    if random and share >= FROZEN_SHARE and model.trainable_parameters:
+        names = ", ".join(layer.name for layer in random[:3])
+        yield Symptom(
+            "frozen-random-weights",
+            f"{names}{' …' if len(random) > 3 else ''} cannot learn, and hold the random weights they were made with.",
+            value=share,
+            threshold=FROZEN_SHARE,
+            layer=subject.reference_to(random[0]),
+            strength=0.9,
+        )
+
+
+def _is_untrained(layer: LayerFacts) -> bool:
+    deviation, fan_in = layer.initial.get("kernel_std"), _fan_in(layer)
+    if not deviation or not fan_in or math.prod(layer.weights.get("kernel", (0,))) < 100:
+        return False
+    if layer.initial.get("bias_max", 0.0) != 0.0:
+        return False
+    usual = (math.sqrt(2 / fan_in), math.sqrt(1 / fan_in), math.sqrt(2 / _glorot_fans(layer)))
+    return any(abs(deviation / one - 1) < SAME_SPREAD for one in usual)

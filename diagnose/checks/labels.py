@@ -174,7 +174,7 @@ def sorted_labels(subject: Subject) -> Iterator[Symptom]:
     """The rows come ordered by class and are not shuffled, or the validation split cuts off whole classes.
 
     Symptom: The sampled labels are in blocks, one per class; and either ``shuffle=False``, or ``validation_split``
-        takes the last rows.
+        takes the last rows, or they came in this order as batches.
     Why: Each batch then holds one class and pulls all weights towards it; a split at the end validates on classes
         that training never saw.
     Threshold and its source: As many changes of label along the rows as there are classes, less one: exact.
@@ -183,7 +183,10 @@ def sorted_labels(subject: Subject) -> Iterator[Symptom]:
     fit = subject.fit
     if subject.task.kind not in ("binary", "multiclass") or not labels_are_sorted(fit):
         return
-    unshuffled = not fit.fit.shuffle and fit.data.kind == "arrays" and (fit.fit.batch_size or 0) < (fit.data.rows or 0)
+    if fit.data.kind == "arrays":
+        unshuffled = not fit.fit.shuffle and (fit.fit.batch_size or 0) < (fit.data.rows or 0)
+    else:  # of batches, the sample holds the rows in the order in which training got them
+        unshuffled = fit.sample is not None and (fit.fit.batch_size or 0) < len(fit.sample.targets[0]) / 2
     if unshuffled:
         text, value = "The rows are sorted by class and trained without shuffling: each batch holds one class.", 1.0
     elif fit.fit.validation_split > 0:

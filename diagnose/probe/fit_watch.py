@@ -15,6 +15,7 @@ from ..evaluation import output_names
 from ..source import CallSite
 from ..trace import (
     LAYER_STATISTICS,
+    CallbackFacts,
     CompileFacts,
     DataFacts,
     ExceptionFacts,
@@ -290,7 +291,26 @@ def fit_facts(given: dict[str, Any], site: CallSite | None) -> FitFacts:
         validation_split=float(given.get("validation_split") or 0.0),
         initial_epoch=int(given.get("initial_epoch") or 0),
         site=site,
+        callbacks=callback_facts(given.get("callbacks")),
     )
+
+
+def callback_facts(callbacks: Any) -> tuple[CallbackFacts, ...]:
+    """Keras's own callbacks among these, and those derived from them."""
+    import keras
+
+    given = getattr(callbacks, "callbacks", callbacks)
+    facts = []
+    for callback in given if isinstance(given, list | tuple) else [given]:
+        own = next((c for c in type(callback).__mro__ if c.__module__.startswith("keras.src.callbacks.")), None)
+        if own not in (None, keras.callbacks.Callback):
+            settings = {
+                name: value
+                for name, value in vars(callback).items()
+                if not name.startswith("_") and isinstance(value, bool | int | float | str)
+            }
+            facts.append(CallbackFacts(own.__name__, settings))
+    return tuple(facts)
 
 
 def _batch_size_of(x: Any) -> int | None:

@@ -4,22 +4,46 @@ from __future__ import annotations
 
 import contextlib
 import sys
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from typing import Any
+
+#: TensorFlow's operations that pass values on, and those that are a function of each value, by Keras's name for it.
+_CARRYING = frozenset({"Identity", "Cast", "Reshape", "Squeeze", "ExpandDims", "StopGradient", "PreventGradient"})
+_FUNCTIONS: Mapping[str, str] = {
+    "Relu": "relu",
+    "Relu6": "relu6",
+    "LeakyRelu": "leaky_relu",
+    "Elu": "elu",
+    "Selu": "selu",
+    "Sigmoid": "sigmoid",
+    "Tanh": "tanh",
+    "Softmax": "softmax",
+    "LogSoftmax": "log_softmax",
+    "Softplus": "softplus",
+    "Softsign": "softsign",
+    "Exp": "exponential",
+    **dict.fromkeys(("Erf", "Erfc", "Sin", "Cos", "Square", "Abs", "Sqrt", "Log", "Log1p"), "custom"),
+}
 
 
 @dataclass(frozen=True)
 class LayerGraph:
     """Edges between layers by index, and the layers that give the model's outputs.
 
-    ``certain`` is false for a mere chain, assumed because the code that connects the layers is the user's.
+    Attributes:
+        certain: False for a mere chain, assumed because the code that connects the layers is the user's.
+        output_shapes: Of the model, where they were seen; None for a size that is not fixed.
+        activations: By layer, the function that the user's own code applies to its output (``tf.nn.relu(layer(x))``),
+            ``custom`` where it is none that is known.
     """
 
     inbound: list[tuple[int, ...]]
     outbound: list[tuple[int, ...]]
     outputs: list[int]
     certain: bool = True
+    output_shapes: tuple[tuple[int | None, ...], ...] = ()
+    activations: Mapping[int, str] = field(default_factory=dict)
 
 
 def layer_graph(model: Any, layers: list[Any]) -> LayerGraph:
@@ -59,16 +83,20 @@ def traced_graph(layers: int, flows: list[Flow], predicted: list[Any]) -> LayerG
     """Edges from the operations of a traced forward pass; sees through whatever the user's ``call`` does in between."""
     owner: dict[str, int] = {}
     inbound: list[set[int]] = [set() for _ in range(layers)]
+    between: dict[str, Any] = {}
     for flow in flows:  # in call order: a layer that returns its input unchanged owns that tensor from then on
-        inbound[flow.layer] |= _owners(flow.inputs, owner) - {flow.layer}
+        inbound[flow.layer] |= _owners(flow.inputs, owner, between) - {flow.layer}
         owner.update({tensor.name: flow.layer for tensor in flow.outputs})
     outputs: list[int] = []
     for tensor in predicted:
-        outputs += [i for i in sorted(_owners([tensor], owner)) if i not in outputs]
-    return with_outbound(inbound, outputs)
+        outputs += [i for i in sorted(_owners([tensor], owner, between)) if i not in outputs]
+    shapes = tuple(tuple(tensor.shape) for tensor in predicted if tensor.shape.rank)
+    activations = _applied_functions(between.values(), owner)
+    return replace(with_outbound(inbound, outputs), output_shapes=shapes, activations=activations)
 
 
-def _owners(tensors: list[Any], owner: dict[str, int]) -> set[int]:
+def _owners(tensors: list[Any], owner: dict[str, int], between: dict[str, Any]) -> set[int]:
+    """The layers whose outputs lead to these tensors; operations on the way, which no layer did, go to ``between``."""
     found: set[int] = set()
     open_ends, seen = list(tensors), set()
     while open_ends:
@@ -79,8 +107,28 @@ def _owners(tensors: list[Any], owner: dict[str, int]) -> set[int]:
         if tensor.name in owner:
             found.add(owner[tensor.name])
         else:
+            between[tensor.op.name] = tensor.op
             open_ends.extend(tensor.op.inputs)
     return found
+
+
+def _applied_functions(operations: Iterable[Any], owner: dict[str, int]) -> dict[int, str]:
+    """By layer, the function that the user's operations apply to its output; ``custom`` unless it is a single one."""
+    direct: dict[int, set[str]] = {}
+    curved: set[int] = set()
+    for operation in operations:
+        if operation.type in _CARRYING:
+            continue
+        for tensor in operation.inputs:
+            source = tensor
+            while source.name not in owner and source.op.type in _CARRYING:
+                source = source.op.inputs[0]
+            if source.name in owner:
+                direct.setdefault(owner[source.name], set()).add(operation.type)
+        if operation.type in _FUNCTIONS:
+            curved |= _owners(list(operation.inputs), owner, {})
+    named = {layer: _FUNCTIONS.get(types.pop(), "custom") for layer, types in direct.items() if len(types) == 1}
+    return {layer: named.get(layer, "custom") for layer in curved}
 
 
 def with_outbound(inbound: list[set[int]], outputs: list[int]) -> LayerGraph:

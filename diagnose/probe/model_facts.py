@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -78,12 +78,13 @@ def model_facts(
 
     Args:
         initial: Weight statistics from before the first step, by ``id(layer)``.
-        traced: The layer graph seen in a traced forward pass, for models whose graph cannot be read otherwise.
+        traced: The layer graph seen in a traced forward pass, for models whose graph cannot be read otherwise, and for
+            what the user's code does between the layers of the others.
     """
     named = flat_layers(model)
     graph = layer_graph(model, [layer for _, layer in named])
-    if not graph.certain and traced is not None and len(traced.inbound) == len(named):
-        graph = traced
+    if traced is not None and len(traced.inbound) == len(named):
+        graph = replace(graph, activations=traced.activations) if graph.certain else traced
     layers = [_layer_facts(i, name, layer, graph, sites, initial or {}) for i, (name, layer) in enumerate(named)]
     return ModelFacts(
         name=str(model.name),
@@ -93,7 +94,7 @@ def model_facts(
         parameters=_count(model.weights),
         trainable_parameters=_count(model.trainable_weights),
         input_shapes=_model_shapes(model, "inputs"),
-        output_shapes=_model_shapes(model, "outputs"),
+        output_shapes=_model_shapes(model, "outputs") or graph.output_shapes,
         site=sites.site(model),
     )
 
@@ -134,7 +135,7 @@ def _layer_facts(  # noqa: PLR0917
         index=index,
         name=name,
         class_name=type(layer).__name__,
-        activation=activation_name(layer),
+        activation=_with_applied(activation_name(layer), graph.activations.get(index)),
         units=_units(layer, output_shape),
         input_shape=_layer_shape(layer, "input"),
         output_shape=output_shape,
@@ -148,6 +149,11 @@ def _layer_facts(  # noqa: PLR0917
         weights={_weight_name(w, layer): tuple(int(d) for d in w.shape) for w in layer.weights},
         initial=initial.get(id(layer), {}),
     )
+
+
+def _with_applied(own: str | None, applied: str | None) -> str | None:
+    """The function that shapes a layer's values: its own, else what the user's code applies to its output."""
+    return own if applied is None or own not in (None, "linear") else applied
 
 
 def _layer_shape(layer: Any, which: str) -> tuple[int | None, ...] | None:

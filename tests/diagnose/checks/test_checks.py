@@ -22,8 +22,10 @@ from check_traces import (
     dense,
     firing,
     frozen,
+    frozen_first,
     glorot,
     gradients,
+    in_batches,
     initial,
     judged_on,
     layered,
@@ -37,6 +39,7 @@ from check_traces import (
     scaled,
     schedule,
     silent,
+    stopped_early,
     subtracting,
     unshuffled,
     updates,
@@ -333,8 +336,12 @@ TABLE = [  # one row: id of the check, traces that show it, near misses that do 
     ),
     (
         "sorted-labels",
-        [unshuffled(False), unshuffled(True, split=0.2)],
-        [unshuffled(True), unshuffled(False, GENERATOR.permutation), unshuffled(True, GENERATOR.permutation, 0.2)],
+        [unshuffled(False), unshuffled(True, split=0.2), in_batches(unshuffled(True), 32)],
+        [
+            *(unshuffled(True), unshuffled(False, GENERATOR.permutation), unshuffled(True, GENERATOR.permutation, 0.2)),
+            in_batches(unshuffled(False, np.random.default_rng(1).permutation), 32),
+            in_batches(unshuffled(True), 120),
+        ],
     ),
     ("unlearnable-labels", [], [fit_trace()]),
     (
@@ -465,6 +472,25 @@ TABLE = [  # one row: id of the check, traces that show it, near misses that do 
             with_kernel("Conv2D", (9, 9, 3, 256), glorot(9, 9, 3, 256)),
             with_kernel("Conv2DTranspose", (9, 9, 3, 256), glorot(9, 9, 3, 256)),
             with_kernel("DepthwiseConv2D", (5, 5, 64, 1), glorot(5, 5, 64, 1)),
+        ],
+    ),
+    (
+        "frozen-random-weights",
+        [frozen_first((2 / 16) ** 0.5), frozen_first((2 / 80) ** 0.5)],
+        [frozen_first((2 / 16) ** 0.5, trainable=True), frozen_first(0.2), frozen_first((2 / 16) ** 0.5, bias=0.1)],
+    ),
+    (
+        "misdirected-stopping",
+        [
+            stopped_early("val_accuracy", "min", epochs=6),
+            stopped_early("val_loss", "max", epochs=6),
+            stopped_early("val_accuracy", "min", restore=True),
+        ],
+        [
+            stopped_early("val_accuracy", "max", epochs=6),
+            stopped_early("val_loss", "auto", epochs=6),
+            stopped_early("val_accuracy", "min"),
+            stopped_early("val_gain", "min", epochs=6),
         ],
     ),
     ("frozen-weights", [frozen(trainable_parameters=0)], [fit_trace(), frozen(trainable_parameters=17)]),
@@ -618,7 +644,11 @@ def test_each_output_is_judged_by_its_own_loss() -> None:
     layers = (replace(trunk, outbound=(1, 2)), replace(left, outbound=()), replace(right, inbound=(0,)))
     fit = fit_trace(layers, x=X, y=IDS)
     losses = (*compiled("sparse_categorical_crossentropy").losses, *compiled("mean_squared_error").losses)
-    two = replace(fit, compile=replace(fit.compile, losses=losses), model=replace(fit.model, output_layers=(1, 2)))
+    two = replace(
+        fit,
+        compile=replace(fit.compile, losses=losses),
+        model=replace(fit.model, output_layers=(1, 2), output_shapes=()),
+    )
     assert "unsuitable-output-activation" not in run(two)
     swapped = replace(two, compile=replace(fit.compile, losses=losses[::-1]))
     assert "unsuitable-output-activation" in run(swapped)

@@ -20,7 +20,7 @@ def two_heads(first: tuple[int, str], second: tuple[int, str], *targets: np.ndar
     facts = tuple(array_facts(names.format(index), target) for index, target in enumerate(targets))
     return replace(
         fit,
-        model=replace(fit.model, output_layers=(1, 2)),
+        model=replace(fit.model, output_layers=(1, 2), output_shapes=()),
         data=replace(fit.data, targets=facts),
         sample=DataSample((X,), tuple(targets)),
     )

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from dlfix.diagnose.diagnosis import diagnose
+from dlfix.diagnose.structure import effective_activation, output_heads
 from dlfix.diagnose.trace import FitTrace, Trace
 
 pytestmark = pytest.mark.slow
@@ -239,3 +240,42 @@ def test_targets_given_by_name_meet_their_outputs(watch: Callable[..., Trace]) -
         assert [loss.name for loss in fit.compile.losses] == ["binary_crossentropy", "mean_squared_error"]
         assert fit.evaluation["skill"] > 0.9
     assert diagnose(trace).verdict == "healthy"
+
+
+def test_what_user_code_does_between_layers_is_part_of_the_structure(watch: Callable[..., Trace]) -> None:
+    trace = watch(
+        """\
+        class Own(keras.Model):
+            def __init__(self):
+                super().__init__()
+                self.first, self.norm, self.second, self.third, self.out = (
+                    L.Dense(8), L.BatchNormalization(), L.Dense(8), L.Dense(8), L.Dense(2))
+            def call(self, x):
+                x = tf.nn.relu(self.norm(self.first(x)))
+                x = tf.nn.silu(self.second(x))
+                x = self.third(x)
+                return tf.nn.softmax(self.out(keras.ops.reshape(x, (-1, 8))))
+        class Distance(keras.Model):
+            def __init__(self):
+                super().__init__()
+                self.left, self.right = L.Dense(8), L.Dense(8)
+            def call(self, x):
+                return tf.reduce_sum(self.left(x) * self.right(x), axis=-1)
+        i = keras.Input((6,))
+        functional = keras.Model(i, keras.ops.sigmoid(L.Dense(1)(keras.ops.tanh(L.Dense(8)(i)))))
+        twin = L.Dense(8)
+        norm = keras.Model(i, keras.ops.norm(twin(i) - twin(2 * i), axis=-1, keepdims=True))
+        for m, loss in ((Own(), "sparse_categorical_crossentropy"), (Distance(), "mse"),
+                        (functional, "binary_crossentropy"), (norm, "mse")):
+            m.compile("sgd", loss)
+            m.fit(x, y, verbose=0)
+        """
+    )
+    own, distance, functional, norm = (fit.model for fit in trace.fits)
+    assert [layer.activation for layer in own.layers] == ["linear", "relu", "custom", "linear", "softmax"]
+    assert effective_activation(own, own.layers[0]) == "relu"
+    assert [(head.activation, head.units) for head in output_heads(own)] == [("softmax", 2)]
+    assert [(head.activation, head.units) for head in output_heads(distance)] == [(None, None)] * 2
+    assert [layer.activation for layer in functional.layers] == ["tanh", "sigmoid"]
+    assert [(head.activation, head.units) for head in output_heads(functional)] == [("sigmoid", 1)]
+    assert [head.units for head in output_heads(norm)] == [None]
