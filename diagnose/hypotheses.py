@@ -76,7 +76,12 @@ EVIDENCE: Mapping[str, Evidence] = {
         {"excessive-regularization": 0.75, "excessive-weight-decay": 0.5, "excessive-weight-constraint": 0.6}, _STUCK
     ),
     "layers": Evidence(
-        {"mismatched-output-shape": 0.95, "collapsed-feature-maps": 0.35, "deep-plain-stack": 0.75},
+        {
+            "mismatched-output-shape": 0.95,
+            "collapsed-feature-maps": 0.35,
+            "deep-plain-stack": 0.75,
+            "repeated-state": 0.7,
+        },
         {**_STUCK, **_FAILED, "vanishing-gradient": 0.2, "fading-activation": 0.2},
     ),
     "evaluation": Evidence(
@@ -291,6 +296,7 @@ _CAUSES: Mapping[str, str] = {
     "broadcast-loss": "The loss holds every label against every prediction.",
     "exploding-recurrence": "The recurrent weights start too large.",
     "undefined-operation": "A layer computes something that is not defined for what goes in.",
+    "repeated-state": "The last state of a sequence stands for all of its places.",
     "deep-plain-stack": "The network is too deep for a plain one.",
     "pointwise-kernels": "The kernels are too small to see anything but single positions.",
     "skipping-strides": "A convolution skips most of what it is given.",
@@ -390,7 +396,7 @@ def place(kind: str, subject: Subject, main: Symptom) -> tuple[LayerReference | 
     if main.check == "collapsed-feature-maps":
         layer = _largest(kind, subject, main.layer) or _layer(subject, main.layer)
         return (main.layer if layer is None else subject.reference_to(layer)), _span(layer)
-    if main.check == "deep-plain-stack":
+    if main.check in ("deep-plain-stack", "repeated-state"):
         return main.layer, _span(_layer(subject, main.layer))
     if kind in ("output_units", "layers") and head is not None:
         return subject.reference_to(head.layer), _span(head.layer)

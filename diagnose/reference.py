@@ -4,7 +4,8 @@ They say what the data allows. All work on a small sample within a few seconds, 
 (missing values filled in, columns standardised and cut at ten standard deviations), so that huge or mixed scales, which
 are a frequent fault of the network's inputs, do not lower the bar. Pictures are also shown to the linear learner as
 pooled responses to random patches, since what tells them apart may be anywhere in them; where the targets are pictures,
-too, it predicts each pixel from its neighbourhood.
+too, it predicts each pixel from its neighbourhood. A class for each place of a sequence or a picture is told by trees
+that see the places around it.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ import numpy as np
 
 from .findings import ReferenceScores, Task
 from .neighbourhoods import maps_alike, predict_pixels
+from .places import score_places
 from .random_patches import RandomPatches, picture_input
 from .skill import Score, classes_of, combine, score
 from .task import array_facts, infer_task
@@ -33,6 +35,7 @@ COMPONENTS = 64
 WIDE = 128
 ON_PATCHES = "linear on random patches"
 ON_NEIGHBOURHOODS = "linear on neighbourhoods"
+ON_WINDOWS = "randomized trees on windows"
 #: Test pixels that neighbourhoods are scored on.
 MAX_TEST_PIXELS = 400_000
 MAX_OUTPUTS = 64
@@ -44,7 +47,10 @@ TINY = 10
 FOLDS = 10
 
 #: In the order in which they are tried while time lasts.
-LEARNERS = ("linear", "nearest neighbours", ON_PATCHES, ON_NEIGHBOURHOODS, "randomized trees", "boosted trees")
+LEARNERS = (
+    *("linear", "nearest neighbours", ON_PATCHES, ON_NEIGHBOURHOODS, ON_WINDOWS),
+    *("randomized trees", "boosted trees"),
+)
 
 
 @dataclass(frozen=True)
@@ -57,6 +63,8 @@ class _Split:
     test_targets: tuple[np.ndarray, ...]
     train_pictures: np.ndarray | None = None
     test_pictures: np.ndarray | None = None
+    train_inputs: tuple[np.ndarray, ...] = ()
+    test_inputs: tuple[np.ndarray, ...] = ()
 
     def on_patches(self) -> _Split | None:
         """The same rows with responses to random patches as features, None where there are no pictures to speak of."""
@@ -159,6 +167,8 @@ def _score_learner(name: str, split: _Split, tasks: Sequence[Task]) -> Score | N
     try:
         if name == ON_NEIGHBOURHOODS:
             return _score_neighbourhoods(split, tasks)
+        if name == ON_WINDOWS:
+            return _score_windows(split, tasks)
         if name == ON_PATCHES:
             maps = any(_is_map(item, target) for item, target in zip(tasks, split.train_targets, strict=True))
             on_patches = None if maps else split.on_patches()
@@ -195,6 +205,14 @@ def _score_neighbourhoods(split: _Split, tasks: Sequence[Task]) -> Score | None:
     return score(tasks[0], train_y, predictions)
 
 
+def _score_windows(split: _Split, tasks: Sequence[Task]) -> Score | None:
+    """Of a single target with a class for each place, where rows can be held out."""
+    if len(tasks) > 1 or tasks[0].kind not in ("binary", "multiclass") or split.test_x is split.train_x:
+        return None
+    trained = split.train_inputs, split.train_targets[0]
+    return score_places(tasks[0], trained, (split.test_inputs, split.test_targets[0]))
+
+
 def _is_map(task: Task, target: np.ndarray) -> bool:
     """A value per place: pooled responses have lost the places."""
     labels = task.kind in ("binary", "multiclass")
@@ -215,7 +233,7 @@ def _classify(  # noqa: PLR0917
     name: str, split: _Split, train_x: np.ndarray, task: Task, train_y: np.ndarray, test_y: np.ndarray
 ) -> Score | None:
     classes = classes_of(task, train_y)
-    if classes.ndim > 1:  # a class per place (segmentation, tagging): nothing that these learners do
+    if classes.ndim > 1:  # a class per place (segmentation, tagging): see ``_score_windows``
         return None
     ids, codes = np.unique(classes, return_inverse=True)
     if len(ids) < 2:
@@ -335,6 +353,8 @@ def _split(sample: DataSample, tokens: bool) -> _Split | None:
         tuple(target[train] for target in targets) if same else tuple(np.asarray(part)[test] for part in test_targets),
         None if pictures is None else np.asarray(sample.inputs[pictures])[train],
         None if pictures is None else np.asarray(test_inputs[pictures])[train if same else test],
+        tuple(np.asarray(part)[train] for part in sample.inputs),
+        tuple(np.asarray(part)[train if same else test] for part in test_inputs),
     )
 
 

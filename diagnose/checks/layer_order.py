@@ -9,6 +9,7 @@ from ..structure import (
     ACTIVATION_LAYERS,
     DROPOUT_LAYERS,
     LINEAR_MAP_LAYERS,
+    RECURRENT_LAYERS,
     SHAPE_LAYERS,
     effective_activation,
     hidden_linear_maps,
@@ -225,3 +226,37 @@ def dropout_before_normalization(subject: Subject) -> Iterator[Symptom]:
                 layer=subject.reference_to(layer),
                 strength=min(0.5, 0.1 + 0.5 * float(rate)),
             )
+
+
+@check("repeated-state", requires=("model layers", "targets", "inputs"))
+def repeated_state(subject: Subject) -> Iterator[Symptom]:
+    """One state of a sequence is repeated for every place, where each place has a label of its own.
+
+    Symptom: A recurrent layer gives its last state only (``return_sequences=False``), ``RepeatVector`` copies it as
+        often as the input has places, and the labels are one per place of the input.
+    Why: The state of the end must hold the whole sequence; what stood at a place is a long way from its label.
+    Threshold and its source: Structural; Keras's documentation of ``return_sequences``.
+    When not: Autoencoders, which are to squeeze the sequence; translations, whose places do not belong together.
+    """
+    model, target = subject.fit.model, subject.target
+    inputs = subject.fit.data.inputs[0]
+    if target is None or len(target.shape) < 2 or len(inputs.shape) < 2 or target.shape[1] != inputs.shape[1]:
+        return
+    by_index = {layer.index: layer for layer in model.layers}
+    for layer in model.layers:
+        before = [by_index[index] for index in layer.inbound if index in by_index]
+        times = layer.config.get("n") or (layer.output_shape or (None, None))[1]
+        last_only = any(one.class_name in RECURRENT_LAYERS and _gives_last_state(one) for one in before)
+        if layer.class_name == "RepeatVector" and last_only and times == target.shape[1]:
+            yield Symptom(
+                "repeated-state",
+                f"Layer {before[0].index} ({before[0].name}) gives only its last state, which layer {layer.index} "
+                f"({layer.name}) repeats for each of the {target.shape[1]} places that have labels.",
+                layer=subject.reference_to(before[0]),
+                strength=0.7,
+            )
+            return
+
+
+def _gives_last_state(layer: LayerFacts) -> bool:
+    return layer.output_shape is None or len(layer.output_shape) == 2

@@ -27,6 +27,14 @@ def chain(*layers: LayerFacts) -> FitTrace:
     return layered(*layers, x=X, y=IDS % 2)
 
 
+def tagger(shape: tuple[int | None, ...], times: int, places: int = 30) -> FitTrace:
+    """A recurrent layer of this output shape, its state repeated so often, and a label per place."""
+    words = np.ones((120, 30), dtype=int)
+    recurrent = other("GRU", 8, output_shape=shape, parameters=9)
+    repeated = other("RepeatVector", 8, config={"n": times}, output_shape=(None, times, 8))
+    return layered(recurrent, repeated, dense(3, "softmax", inputs=8), x=words, y=np.ones((120, places), dtype=int))
+
+
 BN = other("BatchNormalization")
 TABLE = [
     (
@@ -56,6 +64,11 @@ TABLE = [
             chain(dense(16, "relu"), BN, act("relu"), dense(1, "sigmoid")),
             chain(dense(16), dense(3, "softmax"), act("softmax", 3)),
         ],
+    ),
+    (
+        "repeated-state",
+        [tagger((None, 8), 30)],
+        [tagger((None, 30, 8), 30), tagger((None, 8), 12, places=12), tagger((None, 8), 12)],
     ),
     (
         "hidden-softmax",
