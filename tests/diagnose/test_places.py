@@ -37,14 +37,14 @@ def test_what_stands_around_a_place_tells_its_class(inputs: np.ndarray, labels: 
     found = score_places(TAGGING, *halves(inputs, labels))
     assert found is not None
     assert found.skill is not None
-    assert found.skill > 0.95
+    assert found.skill > 0.9
 
 
 def test_one_hot_tags() -> None:
     found = score_places(Task("multiclass", 2, "one_hot", 1.0), *halves(WORDS, np.eye(2)[TAGS]))
     assert found is not None
     assert found.skill is not None
-    assert found.skill > 0.95
+    assert found.skill > 0.9
 
 
 def test_what_comes_later_in_a_sequence_is_not_looked_at() -> None:
