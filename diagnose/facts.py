@@ -81,6 +81,7 @@ FAULT_KINDS: Mapping[str, str] = {
     "regularization": "penalties on weights, or weight decay, too strong",
     "class_weights": "weights of classes or rows that work against learning",
     "label_order": "labels in another order than rows, classes or outputs",
+    "batch_normalization": "settings of a normalisation that keep it from following the training",
 }
 
 #: Every fact: name -> what it holds. ``x?`` in a description stands for "None when it has no meaning here".

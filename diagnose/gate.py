@@ -62,7 +62,7 @@ TELLING = frozenset(
     {"oversized-updates", "undersized-updates", "rate-beyond-range", "rate-below-range", "overshooting-steps"}
     | {"excessive-clipping", "slow-default-optimizer", "unusual-momentum", "unusual-epsilon", "unusual-learning-rate"}
     | {"symmetric-weights", "unsuitable-initial-weights", "unsuitable-initial-bias", "frozen-weights"}
-    | {"frozen-random-weights", "misdirected-stopping"}
+    | {"frozen-random-weights", "misdirected-stopping", "stale-moving-statistics"}
     | {"dying-relu", "saturated-activation", "vanishing-gradient", "hidden-softmax", "doubled-output-activation"}
     | {"excessive-dropout", "dropout-at-output", "excessive-regularization", "excessive-weight-decay"}
     | {
@@ -72,7 +72,13 @@ TELLING = frozenset(
         "pointwise-kernels",
         "skipping-strides",
     }
-    | {"collapsed-feature-maps", "deep-plain-stack", "unsuitable-output-activation", "mismatched-output-units"}
+    | {
+        "collapsed-feature-maps",
+        "deep-plain-stack",
+        "sigmoid-stack",
+        "unsuitable-output-activation",
+        "mismatched-output-units",
+    }
     | {"mismatched-validation-inputs", "shifted-inputs", "shifted-class-shares"}
     | {"starved-training-set", "misaligned-labels", "permuted-classes", "permuted-target-columns", "swapped-outputs"}
     | {"inverted-class-weights", "sorted-labels", "scaled-class-labels", "out-of-range-labels"}

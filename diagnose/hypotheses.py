@@ -189,6 +189,7 @@ EVIDENCE: Mapping[str, Evidence] = {
         {
             "missing-nonlinearity": 0.6,
             "vanishing-gradient": 0.7,
+            "sigmoid-stack": 0.65,
             "saturated-activation": 0.35,
             "dying-relu": 0.25,
             "hidden-softmax": 0.7,
@@ -196,7 +197,13 @@ EVIDENCE: Mapping[str, Evidence] = {
             "stacked-activations": 0.4,
             "undefined-operation": 0.8,
         },
-        {**_STUCK, "below-reference": 0.2, "input-blind-activation": 0.1, "missing-gradient": 0.1},
+        {
+            **_STUCK,
+            "below-reference": 0.2,
+            "fading-activation": 0.2,
+            "input-blind-activation": 0.1,
+            "missing-gradient": 0.1,
+        },
     ),
     "epochs": Evidence(
         {"misdirected-stopping": 0.95, "unconverged-loss": 0.5, "too-few-updates": 0.5, "few-passes": 0.6},
@@ -219,11 +226,14 @@ EVIDENCE: Mapping[str, Evidence] = {
         {"nonfinite-loss": 0.1},
     ),
     "units": Evidence({"narrow-layer": 0.8}, {"below-reference": 0.1}),
+    "batch_normalization": Evidence({"stale-moving-statistics": 0.85}, {"below-reference": 0.1, "overfitting": 0.2}),
     "overfitting": Evidence({"overfitting": 0.5}),
 }
 
 #: Kinds that name a single layer, by the layer of their main symptom.
-LAYER_KINDS = frozenset({"hidden_activation", "initializer", "dropout", "regularization", "units", "filters"})
+LAYER_KINDS = frozenset(
+    {"hidden_activation", "initializer", "dropout", "regularization", "units", "filters", "batch_normalization"}
+)
 #: Symptoms that name the very setting of the optimizer which is wrong.
 OPTIMIZER_SETTINGS = frozenset({"unusual-momentum", "unusual-epsilon", "excessive-clipping", "slow-default-optimizer"})
 
@@ -256,6 +266,7 @@ HYPERPARAMETERS: Mapping[str, str] = {
     "regularization": "kernel_regularizer",
     "class_weights": "fit.class_weight",
     "label_order": "targets",
+    "batch_normalization": "momentum",
 }
 
 _SAYINGS: Mapping[str, str] = {
@@ -287,6 +298,7 @@ _SAYINGS: Mapping[str, str] = {
     "regularization": "Penalties on the weights are too strong.",
     "class_weights": "The weights of classes or rows work against learning.",
     "label_order": "The labels come in another order than what they belong to.",
+    "batch_normalization": "A normalisation layer predicts with other statistics than it trains with.",
 }
 
 

@@ -76,7 +76,8 @@ EXPLAINS: Mapping[str, Mapping[str, float]] = {
     },
     "regularization": {"learning_rate": 0.4, "epochs": 0.4, "hidden_activation": 0.5, "units": 0.5, "optimizer": 0.5},
     "dropout": {"learning_rate": 0.6, "epochs": 0.4, "units": 0.5, "batch_size": 0.6},
-    "shuffle": {"learning_rate": 0.6, "epochs": 0.5, "batch_size": 0.5, "optimizer": 0.6},
+    "shuffle": {"learning_rate": 0.4, "epochs": 0.5, "batch_size": 0.5, "optimizer": 0.6, "hidden_activation": 0.6},
+    "epochs": {"learning_rate": 0.4, "units": 0.5, "overfitting": 0.6},
     "class_weights": {"learning_rate": 0.5, "epochs": 0.4, "training_data": 0.5, "optimizer": 0.6},
     "label_order": {"learning_rate": 0.4, "epochs": 0.3, "training_data": 0.5, "overfitting": 0.4, "units": 0.5},
     "training_data": {"learning_rate": 0.4, "epochs": 0.3, "units": 0.4, "overfitting": 0.5, "batch_size": 0.4},
@@ -87,6 +88,7 @@ EXPLAINS: Mapping[str, Mapping[str, float]] = {
     "strides": {"learning_rate": 0.5, "epochs": 0.4, "units": 0.5, "overfitting": 0.6},
     "evaluation": {"learning_rate": 0.5, "epochs": 0.4, "overfitting": 0.4, "units": 0.5},
     "batch_size": {"epochs": 0.6},
+    "batch_normalization": {"epochs": 0.4, "overfitting": 0.4, "learning_rate": 0.5, "input_scaling": 0.6},
 }
 #: Settings that make a training worse, but never end it with an exception.
 NEVER_RAISE = frozenset({"epochs", "batch_size", "dropout", "overfitting", "shuffle"})
@@ -279,6 +281,8 @@ def _left_by(cause: Hypothesis, item: Hypothesis) -> float:
         return 1.0  # missing clipping is a remedy for large steps, no cause of them
     if (cause.main.details.get("size"), item.details.get("direction")) == ("large", "too low"):
         return 0.5  # steps measured against inflated initial weights look small whatever the rate
+    if cause.kind == "epochs" and cause.main.check != "misdirected-stopping":
+        return 1.0  # too few epochs are as often a consequence
     left = EXPLAINS.get(cause.kind, {}).get(item.kind)
     if left is None or cause is item or cause.confidence < item.confidence * 0.75:
         return 1.0

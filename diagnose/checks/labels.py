@@ -188,13 +188,20 @@ def sorted_labels(subject: Subject) -> Iterator[Symptom]:
     else:  # of batches, the sample holds the rows in the order in which training got them
         unshuffled = fit.sample is not None and (fit.fit.batch_size or 0) < len(fit.sample.targets[0]) / 2
     if unshuffled:
-        text, value = "The rows are sorted by class and trained without shuffling: each batch holds one class.", 1.0
+        text, value, strength = (
+            "The rows are sorted by class and trained without shuffling: each batch holds one class.",
+            1.0,
+            0.95,
+        )
     elif fit.fit.validation_split > 0:
         share = fit.fit.validation_split
-        text, value = f"The rows are sorted by class, and the last {share:.0%} are held out for validation.", share
+        text = f"The rows are sorted by class, and the last {share:.0%} are held out for validation."
+        value, strength = share, 0.8
     else:
         return
-    yield Symptom("sorted-labels", text, value=value, threshold=0.0, strength=0.8, details={"shuffle": fit.fit.shuffle})
+    yield Symptom(
+        "sorted-labels", text, value=value, threshold=0.0, strength=strength, details={"shuffle": fit.fit.shuffle}
+    )
 
 
 @check("unlearnable-labels", requires=("evaluation", "reference scores"))

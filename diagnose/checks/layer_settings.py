@@ -27,6 +27,7 @@ from .registry import check
 from .subject import Subject
 
 PADDED = 0.5
+USUAL_MOMENTUM, STALE = 0.99, 0.3
 _RECTIFIERS = frozenset({"relu", "relu6"})
 #: What may stand between a layer and the one that takes up its output.
 _PASSED = SHAPE_LAYERS | ACTIVATION_LAYERS | NORMALIZATION_LAYERS
@@ -258,4 +259,34 @@ def swapped_image_axes(subject: Subject) -> Iterator[Symptom]:
                 threshold=8.0,
                 layer=subject.reference_to(layer),
                 strength=0.8,
+            )
+
+
+@check("stale-moving-statistics", requires=("model layers",))
+def stale_moving_statistics(subject: Subject) -> Iterator[Symptom]:
+    """Moving averages that have hardly left where they began.
+
+    Symptom: A batch normalisation has a momentum above Keras's 0.99, and after all updates more than three tenths of
+        its moving statistics are still the 0 and 1 that they began with.
+    Why: Training normalises with each batch's own statistics, prediction with the moving ones: what was learned does
+        not hold when it is used, and validation looks as if the network had learned by heart.
+    Threshold and its source: After n updates a share of momentum^n is left (Ioffe & Szegedy 2015, and Keras's
+        documentation); 0.3 is what the default leaves after 120 updates.
+    When not: Inputs of mean 0 and variance 1 at this place; frozen layers, whose statistics are given.
+    """
+    updates = subject.fit.updates or subject.updates or 0
+    for layer in subject.fit.model.layers:
+        momentum = layer.config.get("momentum")
+        if layer.class_name != "BatchNormalization" or not layer.trainable or not isinstance(momentum, int | float):
+            continue
+        left = float(momentum) ** updates if updates else 0.0
+        if momentum > USUAL_MOMENTUM and left > STALE:
+            yield Symptom(
+                "stale-moving-statistics",
+                f"With a momentum of {momentum:g}, {left:.0%} of the moving statistics of layer {layer.index} "
+                f"({layer.name}) are after {updates} updates what they were at the start.",
+                value=left,
+                threshold=STALE,
+                layer=subject.reference_to(layer),
+                strength=min(1.0, 0.5 + left / 2),
             )

@@ -20,6 +20,7 @@ from .subject import Subject
 
 #: Layers with weights in a row, without a shortcut and without normalisation.
 DEEP, DEEP_SATURATING = 16, 8
+MANY_SIGMOIDS = 4
 _SATURATING = frozenset({"sigmoid", "tanh", "hard_sigmoid", "softsign", "softmax"})
 FEW_FILTERS = 2
 
@@ -52,6 +53,30 @@ def deep_plain_stack(subject: Subject) -> Iterator[Symptom]:
             threshold=float(limit),
             layer=subject.reference_to(middle),
             strength=min(1.0, 0.6 + 0.4 * (len(longest) / limit - 1)),
+        )
+
+
+@check("sigmoid-stack", requires=("model layers",))
+def sigmoid_stack(subject: Subject) -> Iterator[Symptom]:
+    """Several sigmoid layers on top of each other.
+
+    Symptom: At least four hidden layers with sigmoid follow one another without normalisation or a shortcut.
+    Why: The slope of a sigmoid is at most a quarter, so four of them leave less than half a percent of a gradient; and
+        as none of them is centred at zero, the last ones saturate first.
+    Threshold and its source: Glorot & Bengio (2010): sigmoid networks of four hidden layers wait long on a plateau, of
+        five they do not leave it.
+    When not: Networks that leave the plateau all the same.
+    """
+    chain = _longest_plain_chain(subject)
+    squashed = [one for one in chain if effective_activation(subject.fit.model, one) in ("sigmoid", "hard_sigmoid")]
+    if len(squashed) >= MANY_SIGMOIDS:
+        yield Symptom(
+            "sigmoid-stack",
+            f"{len(squashed)} sigmoid layers follow one another, each of which takes three quarters off a gradient.",
+            value=float(len(squashed)),
+            threshold=float(MANY_SIGMOIDS),
+            layer=subject.reference_to(squashed[0]),
+            strength=min(1.0, 0.6 + 0.1 * (len(squashed) - MANY_SIGMOIDS)),
         )
 
 

@@ -73,7 +73,22 @@ def autoencoder() -> FitTrace:
 TEXT = GENERATOR.integers(1, 50, (60, 20))
 BEHIND, BEFORE = TEXT.copy(), TEXT.copy()
 BEHIND[:, 6:], BEFORE[:, :14] = 0, 0
+
+
+def normalized(momentum: float, updates: int, **changes: Any) -> FitTrace:
+    fit = layered(dense(16), other("BatchNormalization", config={"momentum": momentum}, **changes), dense(1, "sigmoid"))
+    return replace(fit, updates=updates)
+
+
 TABLE = [
+    (
+        "stale-moving-statistics",
+        [normalized(0.9999, 400), normalized(0.999, 1000)],
+        [
+            *(normalized(0.99, 50), normalized(0.9999, 20_000), normalized(0.1, 5), normalized(0.995, 300)),
+            normalized(0.9999, 400, trainable=False),
+        ],
+    ),
     (
         "unsuitable-initial-bias",
         [biased(10.0, constant=-10.0), biased(30.0, "sigmoid"), biased(20.0, "tanh", index=1)],

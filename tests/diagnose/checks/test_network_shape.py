@@ -66,6 +66,11 @@ TABLE = [
         ],
     ),
     (
+        "sigmoid-stack",
+        [stack(4, "sigmoid"), stack(7, "hard_sigmoid"), stack(5, "sigmoid", every="Dropout")],
+        [stack(3, "sigmoid"), stack(6, "tanh"), stack(8, "sigmoid", every="BatchNormalization"), stack(8)],
+    ),
+    (
         "pointwise-kernels",
         [network(convolution(kernel=1)), network(convolution(kernel=1), convolution(kernel=1))],
         [
