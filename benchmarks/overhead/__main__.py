@@ -13,9 +13,10 @@ def main() -> int:
     parser.add_argument("--seconds", type=float, default=60.0, help="length of each training without the probe")
     parser.add_argument("--only", default="", help="trainings whose name contains this")
     parser.add_argument("--output", type=Path, default=Path(__file__).parent, help="folder for the results")
+    parser.add_argument("--noise", action="store_true", help="each training against itself, nothing written")
     options = parser.parse_args()
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-    from .measure import measure
+    from .measure import measure, noise
     from .models import TRAININGS
     from .report import MEDIAN_GOAL, MEMORY_GOAL, WORST_GOAL, document, table, write
 
@@ -23,8 +24,14 @@ def main() -> int:
     for training in TRAININGS:
         if options.only not in training.name:
             continue
+        if options.noise:
+            clock, processor = noise(training, options.seconds)
+            print(f"{training.name}: {clock:.3f} by the clock, {processor:.3f} by the processor's time")
+            continue
         results.append(measure(training, options.seconds))
         print(f"{training.name}: {results[-1].ratio:.3f}, same weights: {results[-1].identical}", file=sys.stderr)
+    if options.noise:
+        return 0
     data = document(results)
     options.output.mkdir(parents=True, exist_ok=True)
     write(data, options.output)

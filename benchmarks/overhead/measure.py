@@ -169,7 +169,16 @@ def _plain_epochs(training: Training, epochs: int) -> list[float]:
     return times.seconds
 
 
-def _side_by_side(training: Training, epochs: int) -> Turns:
+def noise(training: Training, seconds: float) -> tuple[float, float]:
+    """The ratio of a training to itself, measured in the same way: by the clock, and by the processor's time."""
+    epoch_seconds = statistics.median(_plain_epochs(training, 4)[1:])
+    timed = lengthened(training, epoch_seconds)
+    turns = _side_by_side(timed, math.ceil(seconds / (epoch_seconds * timed.rows / training.rows)), probe=False)
+    plain, again = turns.plain, turns.probed
+    return sum(again.seconds) / sum(plain.seconds), sum(again.processor_seconds) / sum(plain.processor_seconds)
+
+
+def _side_by_side(training: Training, epochs: int, probe: bool = True) -> Turns:
     """Train without and with the probe, an epoch of each in turn."""
     first, second = threading.Semaphore(1), threading.Semaphore(0)
     plain, probed = Turn(first, second), Turn(second, first)
@@ -186,7 +195,7 @@ def _side_by_side(training: Training, epochs: int) -> Turns:
 
     threads = [
         threading.Thread(target=train, args=(plain, [])),
-        threading.Thread(target=train, args=(probed, [localizer])),
+        threading.Thread(target=train, args=(probed, [localizer] if probe else [])),
     ]
     for thread in threads:
         thread.start()
