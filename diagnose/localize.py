@@ -88,8 +88,11 @@ EXPLAINS: Mapping[str, Mapping[str, float]] = {
     "strides": {"learning_rate": 0.5, "epochs": 0.4, "units": 0.5, "overfitting": 0.6},
     "evaluation": {"learning_rate": 0.5, "epochs": 0.4, "overfitting": 0.4, "units": 0.5},
     "batch_size": {"epochs": 0.6},
+    "feature_encoding": {"epochs": 0.4, "learning_rate": 0.6},
     "batch_normalization": {"epochs": 0.4, "overfitting": 0.4, "learning_rate": 0.5, "input_scaling": 0.6},
 }
+#: The only symptoms by which these kinds explain others.
+CAUSING = frozenset({("epochs", "misdirected-stopping"), ("feature_encoding", "padded-sequences")})
 #: Settings that make a training worse, but never end it with an exception.
 NEVER_RAISE = frozenset({"epochs", "batch_size", "dropout", "overfitting", "shuffle"})
 #: Where nothing particular is seen but the result is poor: settings that are most often at fault (developer fixes in
@@ -281,8 +284,9 @@ def _left_by(cause: Hypothesis, item: Hypothesis) -> float:
         return 1.0  # missing clipping is a remedy for large steps, no cause of them
     if (cause.main.details.get("size"), item.details.get("direction")) == ("large", "too low"):
         return 0.5  # steps measured against inflated initial weights look small whatever the rate
-    if cause.kind == "epochs" and cause.main.check != "misdirected-stopping":
-        return 1.0  # too few epochs are as often a consequence
+    # Too few epochs, or odd columns, are as often beside the point.
+    if (cause.kind, cause.main.check) not in CAUSING and cause.kind in {kind for kind, _ in CAUSING}:
+        return 1.0
     left = EXPLAINS.get(cause.kind, {}).get(item.kind)
     if left is None or cause is item or cause.confidence < item.confidence * 0.75:
         return 1.0

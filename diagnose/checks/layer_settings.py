@@ -18,7 +18,6 @@ from ..structure import (
     SHAPE_LAYERS,
     effective_activation,
     first_layers,
-    has_any,
     hidden_linear_maps,
 )
 from ..trace import LayerFacts
@@ -181,14 +180,16 @@ def _sizes(value: Any) -> tuple[int, ...]:
 def padded_sequences(subject: Subject) -> Iterator[Symptom]:
     """Recurrent layers read mostly padding.
 
-    Symptom: More than half of all tokens are 0, most rows end in zeros, and the embedding does not mask them.
+    Symptom: More than half of all tokens are 0, most rows end in zeros, the embedding does not mask them, and a
+        recurrent layer gives the state that it has at the end.
     Why: The last state has read nothing but padding for most of its way and has forgotten the text.
     Threshold and its source: Half, SageMaker Debugger's NLPSequenceRatio for token 0; only at the end of rows, since
         padding in front, Keras's default, is harmless.
-    When not: ``mask_zero=True``, padding in front, models that pool or attend instead of taking the last state.
+    When not: ``mask_zero=True``, padding in front, models that pool or attend instead of taking the last state, layers
+        that read in both directions.
     """
     fit = subject.fit
-    if not inputs_are_tokens(fit) or not has_any(fit.model, RECURRENT_LAYERS) or fit.sample is None:
+    if not inputs_are_tokens(fit) or not any(_reads_to_the_end(one) for one in fit.model.layers) or fit.sample is None:
         return
     if any(layer.config.get("mask_zero") for layer in first_layers(fit.model)):
         return
@@ -203,8 +204,14 @@ def padded_sequences(subject: Subject) -> Iterator[Symptom]:
             value=share,
             threshold=PADDED,
             layer=subject.reference_to(first_layers(fit.model)[0]),
-            strength=0.4,
+            strength=share,
         )
+
+
+def _reads_to_the_end(layer: LayerFacts) -> bool:
+    if layer.class_name not in RECURRENT_LAYERS - {"Bidirectional"}:
+        return False
+    return layer.output_shape is None or len(layer.output_shape) == 2
 
 
 @check("non-numeric-inputs", requires=("inputs", "model layers"))

@@ -12,7 +12,7 @@ import numpy as np
 from ..findings import LayerReference, ReferenceScores, Task
 from ..gate import GOOD
 from ..losses import OTHER, loss_family
-from ..measures import step_gains, updates_made
+from ..measures import columns, step_gains, updates_made
 from ..neighbour_votes import Neighbourhood, neighbourhood
 from ..rates import RateRange, rate_range
 from ..structure import OutputHead, output_heads
@@ -80,9 +80,19 @@ class Subject:
 
     @property
     def skill(self) -> float | None:
-        """Skill after training, None when it was not measured."""
+        """Skill after training, None when it was not measured, or of outputs that are no predictions of the targets."""
+        if self.outputs_belong_to_loss:
+            return None
         value = self.fit.evaluation.get("skill")
         return float(value) if value is not None and math.isfinite(value) else None
+
+    @property
+    def outputs_belong_to_loss(self) -> bool:
+        """Whether a loss of the user's takes several outputs for one target: quantiles, a mean and a deviation."""
+        head, target, losses = self.head, self.target, self.fit.compile.losses
+        if head is None or target is None or not losses or not losses[0].is_custom:
+            return False
+        return self.task.kind == "regression" and columns(target) == 1 and (head.units or 1) > 1
 
     @property
     def updates(self) -> int | None:

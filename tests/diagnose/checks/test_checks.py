@@ -16,6 +16,7 @@ from check_traces import (
     MULTI_HOT,
     ONE_HOT,
     REAL,
+    REFERENCE,
     Table,
     X,
     beside,
@@ -50,8 +51,10 @@ from check_traces import (
     with_losses,
 )
 from dlfix.diagnose.checks import all_checks
+from dlfix.diagnose.checks.subject import Subject
+from dlfix.diagnose.diagnosis import task_of
 from dlfix.diagnose.findings import ReferenceScores
-from dlfix.diagnose.trace import DataSample, FitTrace, TensorRange
+from dlfix.diagnose.trace import DataSample, FitTrace, LossFacts, TensorRange
 from traces import breakdown, compiled, data, dense_layers, fit_trace, model, raised, statistics
 
 
@@ -583,6 +586,17 @@ def test_codes_of_categories_weigh_more_where_trees_tell_them_apart() -> None:
         return run(fit, reference)["coded-categories"][0].strength
 
     assert strength(0.3) > strength(0.85)
+
+
+def test_several_outputs_for_one_target_belong_to_a_loss_of_ones_own() -> None:
+    fit = on(REAL, (3, "linear"), "mean_squared_error")
+    assert "mismatched-output-units" in run(fit)
+    pinball = replace(fit, compile=replace(fit.compile, losses=(LossFacts("pinball", is_custom=True),)))
+    found = run(pinball)
+    assert "mismatched-output-units" not in found
+    assert "below-reference" not in found  # quantiles are no predictions of the mean
+    assert Subject(pinball, task_of(pinball), REFERENCE).skill is None
+    assert Subject(fit, task_of(fit), REFERENCE).skill is not None
 
 
 def test_a_regression_that_hardly_varies_is_constant() -> None:

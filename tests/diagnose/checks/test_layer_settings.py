@@ -134,6 +134,7 @@ TABLE = [
             tokens(BEFORE),
             tokens(BEHIND, mask_zero=True),
             tokens(BEHIND, "GlobalAveragePooling1D"),
+            tokens(BEHIND, "Bidirectional"),
         ],
     ),
     (
