@@ -64,12 +64,13 @@ def permuted_classes(subject: Subject) -> Iterator[Symptom]:
         set of categories), or the ids have been shifted by one.
     Threshold and its source: 0.2 and three standard errors of a share, our choice: a network that merely errs gains
         nothing by a renaming. SageMaker Debugger's Confusion only looks at the size of off-diagonal entries.
-    When not: Fewer than 20 rows; two classes that one network confuses in one direction only.
+    When not: Fewer than 20 rows; two classes that one network confuses in one direction only; distances, which a loss
+        of the user's makes small for what belongs together.
     """
     table, classes = _table(subject)
     rows = table.sum()
     counts = table.sum(axis=1)
-    if rows < 20 or np.count_nonzero(counts) < 2:
+    if rows < 20 or np.count_nonzero(counts) < 2 or subject.direction_belongs_to_loss:
         return
     order = _renaming(table)
     moved = [index for index in range(len(classes)) if order[index] != index and counts[index] > 0]

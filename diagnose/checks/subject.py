@@ -84,7 +84,9 @@ class Subject:
         if self.outputs_belong_to_loss:
             return None
         value = self.fit.evaluation.get("skill")
-        return float(value) if value is not None and math.isfinite(value) else None
+        if value is None or not math.isfinite(value):
+            return None
+        return abs(float(value)) if self.direction_belongs_to_loss else float(value)
 
     @property
     def outputs_belong_to_loss(self) -> bool:
@@ -93,6 +95,17 @@ class Subject:
         if head is None or target is None or not losses or not losses[0].is_custom:
             return False
         return self.task.kind == "regression" and columns(target) == 1 and (head.units or 1) > 1
+
+    @property
+    def direction_belongs_to_loss(self) -> bool:
+        """Whether a loss of the user's says which way an output points: a distance is small where labels are 1.
+
+        A predictor turned round has the skill of the other one, with the opposite sign.
+        """
+        losses, head = self.fit.compile.losses, self.head
+        if self.task.kind != "binary" or head is None or not losses or not losses[0].is_custom:
+            return False
+        return head.activation in (None, "linear") and head.units in (None, 1)
 
     @property
     def updates(self) -> int | None:

@@ -599,6 +599,21 @@ def test_several_outputs_for_one_target_belong_to_a_loss_of_ones_own() -> None:
     assert Subject(fit, task_of(fit), REFERENCE).skill is not None
 
 
+def test_a_distance_may_be_small_where_the_label_is_one() -> None:
+    fit = on(IDS % 2, (1, "linear"), "mean_squared_error")
+    turned = replace(
+        fit, evaluation={**fit.evaluation, "skill": -0.9, "classes": [0, 1], "confusion": [[3, 57], [57, 3]]}
+    )
+    assert "permuted-classes" in run(turned)
+    contrastive = LossFacts("contrastive", is_custom=True)
+    distance = replace(turned, compile=replace(fit.compile, losses=(contrastive,)))
+    assert "permuted-classes" not in run(distance)
+    assert Subject(distance, task_of(distance), REFERENCE).skill == 0.9
+    probability = on(IDS % 2, (1, "sigmoid"), "mean_squared_error")
+    probability = replace(turned, model=probability.model, compile=distance.compile)
+    assert "permuted-classes" in run(probability)
+
+
 def test_a_regression_that_hardly_varies_is_constant() -> None:
     fit = scaled(REAL)
     spread = {**fit.evaluation, "metric": "r2", "prediction_std": 0.001 * float(REAL.std())}
