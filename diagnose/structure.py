@@ -244,6 +244,13 @@ def hidden_linear_maps(model: ModelFacts) -> tuple[LayerFacts, ...]:
     )
 
 
+def gives_last_state(layer: LayerFacts) -> bool:
+    """Whether a recurrent layer gives the state at the end of a sequence instead of one for each place."""
+    if layer.class_name not in RECURRENT_LAYERS:
+        return False
+    return layer.output_shape is None or len(layer.output_shape) == 2
+
+
 def convolution_size(layer: LayerFacts, name: str) -> int:
     """The largest entry of ``kernel_size`` or ``strides`` of a convolution, 0 for other layers."""
     value = layer.config.get(name) if "Conv" in layer.class_name else None

@@ -127,9 +127,7 @@ class Unstoppable(DeepLocalize):
 def measure(training: Training, seconds: float) -> Overhead:
     """Time a training of about ``seconds`` with and without the probe, and everything else about it."""
     epoch_seconds = statistics.median(_plain_epochs(training, 4)[1:])
-    timed = lengthened(training, epoch_seconds)
-    timed_seconds = epoch_seconds * timed.rows / training.rows
-    epochs = max(WARM_UP + 5, math.ceil(seconds / timed_seconds))
+    timed, epochs = _lengthened(training, epoch_seconds, seconds)
     turns = _side_by_side(timed, epochs)
     plain, probed, localizer = turns.plain.seconds, turns.probed.seconds, turns.localizer
     fit = localizer.trace.fits[0] if localizer.trace else None
@@ -154,13 +152,15 @@ def measure(training: Training, seconds: float) -> Overhead:
     )
 
 
-def lengthened(training: Training, epoch_seconds: float) -> Training:
-    """The same training with so many rows that an epoch takes a second.
+def _lengthened(training: Training, epoch_seconds: float, seconds: float) -> tuple[Training, int]:
+    """The same training with so many rows that an epoch takes a second, and how many epochs take ``seconds``.
 
     Between two epochs TensorFlow takes an iterator down and waits for its threads: at random up to half a second, with
     the probe or without. In epochs of a fifth of a second that is more than everything that is to be measured.
     """
-    return replace(training, rows=training.rows * max(1, round(EPOCH_SECONDS / epoch_seconds)))
+    times = max(1, round(EPOCH_SECONDS / epoch_seconds))
+    epochs = max(WARM_UP + 5, math.ceil(seconds / (epoch_seconds * times)))
+    return replace(training, rows=training.rows * times), epochs
 
 
 def _plain_epochs(training: Training, epochs: int) -> list[float]:
@@ -172,8 +172,7 @@ def _plain_epochs(training: Training, epochs: int) -> list[float]:
 def noise(training: Training, seconds: float) -> tuple[float, float]:
     """The ratio of a training to itself, measured in the same way: by the clock, and by the processor's time."""
     epoch_seconds = statistics.median(_plain_epochs(training, 4)[1:])
-    timed = lengthened(training, epoch_seconds)
-    turns = _side_by_side(timed, math.ceil(seconds / (epoch_seconds * timed.rows / training.rows)), probe=False)
+    turns = _side_by_side(*_lengthened(training, epoch_seconds, seconds), probe=False)
     plain, again = turns.plain, turns.probed
     return sum(again.seconds) / sum(plain.seconds), sum(again.processor_seconds) / sum(plain.processor_seconds)
 

@@ -9,9 +9,9 @@ from ..structure import (
     ACTIVATION_LAYERS,
     DROPOUT_LAYERS,
     LINEAR_MAP_LAYERS,
-    RECURRENT_LAYERS,
     SHAPE_LAYERS,
     effective_activation,
+    gives_last_state,
     hidden_linear_maps,
     own_activation,
 )
@@ -246,7 +246,7 @@ def repeated_state(subject: Subject) -> Iterator[Symptom]:
     for layer in model.layers:
         before = [by_index[index] for index in layer.inbound if index in by_index]
         times = layer.config.get("n") or (layer.output_shape or (None, None))[1]
-        last_only = any(one.class_name in RECURRENT_LAYERS and _gives_last_state(one) for one in before)
+        last_only = any(gives_last_state(one) for one in before)
         if layer.class_name == "RepeatVector" and last_only and times == target.shape[1]:
             yield Symptom(
                 "repeated-state",
@@ -256,7 +256,3 @@ def repeated_state(subject: Subject) -> Iterator[Symptom]:
                 strength=0.7,
             )
             return
-
-
-def _gives_last_state(layer: LayerFacts) -> bool:
-    return layer.output_shape is None or len(layer.output_shape) == 2

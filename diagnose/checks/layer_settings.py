@@ -14,10 +14,10 @@ from ..structure import (
     ACTIVATION_LAYERS,
     LINEAR_MAP_LAYERS,
     NORMALIZATION_LAYERS,
-    RECURRENT_LAYERS,
     SHAPE_LAYERS,
     effective_activation,
     first_layers,
+    gives_last_state,
     hidden_linear_maps,
 )
 from ..trace import LayerFacts
@@ -209,9 +209,7 @@ def padded_sequences(subject: Subject) -> Iterator[Symptom]:
 
 
 def _reads_to_the_end(layer: LayerFacts) -> bool:
-    if layer.class_name not in RECURRENT_LAYERS - {"Bidirectional"}:
-        return False
-    return layer.output_shape is None or len(layer.output_shape) == 2
+    return gives_last_state(layer) and layer.class_name != "Bidirectional"
 
 
 @check("non-numeric-inputs", requires=("inputs", "model layers"))
