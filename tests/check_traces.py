@@ -132,9 +132,10 @@ def unshuffled(shuffle: bool, order: Callable[[np.ndarray], np.ndarray] = np.sor
     return replace(fit, fit=replace(fit.fit, shuffle=shuffle, validation_split=split))
 
 
-def in_batches(fit: FitTrace, batch_size: int) -> FitTrace:
+def in_batches(fit: FitTrace, batch_size: int | None, updates: int | None = None) -> FitTrace:
     """The same rows as a loop of the user's hands them over."""
-    return replace(fit, data=replace(fit.data, kind="batches"), fit=replace(fit.fit, batch_size=batch_size))
+    batches = replace(fit, data=replace(fit.data, kind="batches"), fit=replace(fit.fit, batch_size=batch_size))
+    return replace(batches, updates=updates)
 
 
 def validated(*losses: float) -> FitTrace:

@@ -10,6 +10,7 @@ from ..findings import Symptom
 from ..gate import NOTHING
 from ..losses import BINARY, MARGIN, SPARSE
 from ..measures import class_shares, columns, inputs_are_tokens, labels_are_sorted, labels_multiplier, updates_made
+from ..trace import FitTrace
 from .registry import check
 from .step_size import FEW_UPDATES
 from .subject import Subject
@@ -186,7 +187,7 @@ def sorted_labels(subject: Subject) -> Iterator[Symptom]:
     if fit.data.kind == "arrays":
         unshuffled = not fit.fit.shuffle and (fit.fit.batch_size or 0) < (fit.data.rows or 0)
     else:  # of batches, the sample holds the rows in the order in which training got them
-        unshuffled = fit.sample is not None and (fit.fit.batch_size or 0) < len(fit.sample.targets[0]) / 2
+        unshuffled = _has_several_batches(fit)
     if unshuffled:
         text, value, strength = (
             "The rows are sorted by class and trained without shuffling: each batch holds one class.",
@@ -202,6 +203,13 @@ def sorted_labels(subject: Subject) -> Iterator[Symptom]:
     yield Symptom(
         "sorted-labels", text, value=value, threshold=0.0, strength=strength, details={"shuffle": fit.fit.shuffle}
     )
+
+
+def _has_several_batches(fit: FitTrace) -> bool:
+    """Whether an epoch is more than two batches; a single one holds all classes in whatever order."""
+    if fit.fit.batch_size and fit.sample is not None:
+        return fit.fit.batch_size < len(fit.sample.targets[0]) / 2
+    return (fit.updates or 0) > 2 * max(1, len(fit.epoch_seconds))
 
 
 @check("unlearnable-labels", requires=("evaluation", "reference scores"))

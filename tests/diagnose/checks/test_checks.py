@@ -339,11 +339,15 @@ TABLE = [  # one row: id of the check, traces that show it, near misses that do 
     ),
     (
         "sorted-labels",
-        [unshuffled(False), unshuffled(True, split=0.2), in_batches(unshuffled(True), 32)],
+        [
+            *(unshuffled(False), unshuffled(True, split=0.2), in_batches(unshuffled(True), 32)),
+            in_batches(unshuffled(True), None, 60),
+        ],
         [
             *(unshuffled(True), unshuffled(False, GENERATOR.permutation), unshuffled(True, GENERATOR.permutation, 0.2)),
             in_batches(unshuffled(False, np.random.default_rng(1).permutation), 32),
             in_batches(unshuffled(True), 120),
+            in_batches(unshuffled(True), None, 5),  # one batch of unknown size per epoch
         ],
     ),
     ("unlearnable-labels", [], [fit_trace()]),
