@@ -54,7 +54,8 @@ FLOOR = 0.1
 #: Symptoms that show poor training by themselves.
 BROKEN = frozenset({"nonfinite-loss", "nonfinite-weight", "exploding-loss", "negative-loss"})
 POOR = frozenset({"below-reference", "trivial-skill", "unlearnable-labels"})
-#: Symptoms that none of 53 healthy programs showed in 106 runs (``benchmarks/healthy``, 2026-11-29); settings and
+#: Symptoms that none of 53 healthy programs showed in 106 runs (``benchmarks/healthy``, 2026-11-29; what their early
+#: stopping is told, which was not recorded then, was read in their sources); settings and
 #: states that can keep a network from learning. They are not by themselves a sign of poor training: a wide layer with
 #: strong dropout may do well. Unscaled inputs are left out: networks that stand them are common, such as the faultless
 #: case Traffic-Sign-Classifier.
