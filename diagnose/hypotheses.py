@@ -87,6 +87,7 @@ EVIDENCE: Mapping[str, Evidence] = {
     "evaluation": Evidence(
         {
             "mismatched-validation-inputs": 0.9,
+            "mismatched-test-inputs": 0.9,
             "shifted-inputs": 0.35,
             "leaked-rows": 0.25,
             "suspicious-validation": 0.2,
@@ -124,7 +125,12 @@ EVIDENCE: Mapping[str, Evidence] = {
     ),
     "shuffle": Evidence({"sorted-labels": 0.75}, {"oscillating-loss": 0.2, "trivial-skill": 0.2}),
     "input_scaling": Evidence(
-        {"unscaled-inputs": 0.7, "mismatched-validation-inputs": 0.9, "large-inputs": 0.4},
+        {
+            "unscaled-inputs": 0.7,
+            "mismatched-validation-inputs": 0.9,
+            "mismatched-test-inputs": 0.9,
+            "large-inputs": 0.4,
+        },
         {
             **_STUCK,
             "saturated-activation": 0.5,
@@ -424,6 +430,9 @@ def place(kind: str, subject: Subject, main: Symptom) -> tuple[LayerReference | 
         return None, site.span if site else None
     if kind in ("learning_rate", "optimizer"):
         site = fit.compile.optimizer.site or fit.compile.site
+        return None, site.span if site else None
+    if kind == "evaluation" and main.check == "mismatched-test-inputs":
+        site = fit.later_calls[main.details["call"]].site
         return None, site.span if site else None
     if kind == "input_scaling":
         first = first_layers(fit.model)

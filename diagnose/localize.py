@@ -190,7 +190,7 @@ def _plausible(kind: str, subject: Subject, symptoms: Sequence[Symptom]) -> bool
         return primary != {"dying-relu"} or (not main.details.get("is_output") and _steps_may_kill(subject))
     if kind == "label_encoding" and main.check == "mismatched-loss":
         return bool(main.details.get("other_encoding"))  # the other loss and the other encoding both mend it
-    if kind == "input_scaling" and main.check == "mismatched-validation-inputs":
+    if kind == "input_scaling" and main.check in ("mismatched-validation-inputs", "mismatched-test-inputs"):
         return bool(main.details.get("training_is_off")) or "unscaled-inputs" in checks
     if main.check == "collapsed-feature-maps":
         return _may_collapse(kind, subject)
@@ -288,6 +288,8 @@ def _left_by(cause: Hypothesis, item: Hypothesis) -> float:
     if (cause.kind, cause.main.check) not in CAUSING and cause.kind in {kind for kind, _ in CAUSING}:
         return 1.0
     left = EXPLAINS.get(cause.kind, {}).get(item.kind)
+    if cause.main.check == "mismatched-test-inputs":
+        return 1.0  # training has nothing to do with what comes after it
     if left is None or cause is item or cause.confidence < item.confidence * 0.75:
         return 1.0
     if cause.kind == "input_scaling" and cause.main.details.get("small"):
@@ -431,7 +433,7 @@ def _fault(subject: Subject, item: Hypothesis) -> Fault:
         text=item.text,
         confidence=said(item.confidence),
         layer=item.layer,
-        hyperparameter=HYPERPARAMETERS.get(item.kind),
+        hyperparameter="inputs" if item.main.check == "mismatched-test-inputs" else HYPERPARAMETERS.get(item.kind),
         span=item.span,
         symptoms=item.symptoms,
         fit=subject.index,

@@ -189,6 +189,22 @@ class DataFacts:
 
 
 @dataclass(frozen=True)
+class LaterCall:
+    """What a script gave a model after its training: a call of ``evaluate`` or ``predict`` with arrays.
+
+    Attributes:
+        method: ``evaluate`` or ``predict``.
+        inputs, targets: Measured on at most some thousand rows; no targets where there are none.
+        site: Where it was called.
+    """
+
+    method: str
+    inputs: tuple[ArrayFacts, ...]
+    targets: tuple[ArrayFacts, ...] = ()
+    site: CallSite | None = None
+
+
+@dataclass(frozen=True)
 class CallbackFacts:
     """One of Keras's own callbacks that ``fit`` was given: its class and what it was told, as far as JSON holds it."""
 
@@ -369,6 +385,7 @@ class FitTrace:
         updates: Training steps seen, None if they could not be counted.
         learning_rates: Rate that each finished epoch began with; empty if unknown.
         adversarial: Another model is trained against this one, so its labels are made up and its skill is no goal.
+        later_calls: The first few calls of ``evaluate`` and ``predict`` after a ``fit``, up to the next one.
         observation_seconds: What watching took of ``seconds``, by purpose: ``tracing`` and ``data`` (once),
             ``observing``, ``feeding``, ``reading``, ``saving``.
     """
@@ -391,6 +408,7 @@ class FitTrace:
     updates: int | None = None
     learning_rates: tuple[float, ...] = ()
     adversarial: bool = False
+    later_calls: tuple[LaterCall, ...] = ()
     observation_seconds: dict[str, float] = field(default_factory=dict)
 
 

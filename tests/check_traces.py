@@ -13,7 +13,7 @@ from dlfix.diagnose.checks import run_checks
 from dlfix.diagnose.checks.subject import Subject
 from dlfix.diagnose.diagnosis import task_of
 from dlfix.diagnose.findings import ReferenceScores, Symptom
-from dlfix.diagnose.trace import CallbackFacts, FitFacts, FitTrace, LayerFacts, RangeTest
+from dlfix.diagnose.trace import CallbackFacts, FitFacts, FitTrace, LaterCall, LayerFacts, RangeTest
 from traces import compiled, data, dense_layers, fit_trace, statistics, two_moons
 
 #: One row per check: its id, traces that show it, near misses that do not.
@@ -154,6 +154,12 @@ def beside(column: np.ndarray) -> np.ndarray:
 def judged_on(x: np.ndarray) -> FitTrace:
     """A run whose validation inputs are these."""
     return fit_trace(data=data(X, IDS % 2, (x, IDS % 2)), x=X, y=IDS % 2)
+
+
+def given_later(method: str, *calls: np.ndarray) -> FitTrace:
+    """A run whose model is given these inputs afterwards, one call after the other."""
+    facts = [data(call, IDS[: len(call)] % 2).inputs[0] for call in calls]
+    return replace(judged_on(X), later_calls=tuple(LaterCall(method, (one,)) for one in facts))
 
 
 def maps(*steps: tuple[int, int], units: int = 32) -> FitTrace:

@@ -222,6 +222,7 @@ PARTS: Mapping[str, Callable[[Subject], bool]] = {
     "correlations": lambda subject: bool(subject.fit.evaluation.get("cross_correlation")),
     "class weights": lambda subject: bool(subject.fit.data.class_weights),
     "sample weights": lambda subject: subject.fit.data.sample_weights is not None,
+    "later calls": lambda subject: bool(subject.fit.later_calls),
     "breakdown": lambda subject: subject.fit.breakdown is not None,
     "gradient norms": lambda subject: subject.fit.statistics.gradient_norm.size > 0,
     **{f"statistic {name}": _has_series(name) for name in LAYER_STATISTICS},

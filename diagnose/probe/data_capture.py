@@ -200,6 +200,19 @@ class DataCapture:
             facts.append(tuple(measured))
         return (facts[0], facts[1]), (sample[0], sample[1])
 
+    def measured_rows(self, x: Any, y: Any, rows: np.ndarray) -> tuple[tuple[ArrayFacts, ...], tuple[ArrayFacts, ...]]:
+        """Facts of some rows of inputs and targets; nothing is kept of them."""
+
+        def of(leaves: Named) -> tuple[ArrayFacts, ...]:
+            arrays = [(name, leaf, as_array(leaf, rows)) for name, leaf in leaves]
+            return tuple(
+                measured_array(name, array, row_count([(name, leaf)]))
+                for name, leaf, array in arrays
+                if array is not None
+            )
+
+        return of(named_leaves(x, "x")), of(self._target_leaves(y))
+
     def _facts(self, name: str, leaf: Any, sampled: np.ndarray, start: int, stop: int) -> list[ArrayFacts]:
         size = sampled.nbytes / max(1, len(sampled)) * (stop - start)
         try:

@@ -1,7 +1,8 @@
-"""Hands a batch that was already taken from the user's iterator to the unchanged, compiled training function."""
+"""Takes batches from the user's iterator, and hands them to the unchanged, compiled training function."""
 
 from __future__ import annotations
 
+import itertools
 from collections import deque
 from collections.abc import Iterator
 from typing import Any
@@ -49,3 +50,14 @@ class BatchFeed:
         options.autotune.enabled = False
         options.experimental_optimization.apply_default_optimizations = False
         return dataset.with_options(options)
+
+
+def take(iterator: Any, count: int) -> tuple[list[Any], bool]:
+    """Up to ``count`` batches, and whether the iterator ended before."""
+    import tensorflow as tf
+
+    try:
+        batches = list(itertools.islice(iterator, count))
+    except tf.errors.OutOfRangeError:
+        return [], True
+    return batches, len(batches) < count

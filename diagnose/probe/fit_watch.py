@@ -21,6 +21,7 @@ from ..trace import (
     ExceptionFacts,
     FitFacts,
     FitTrace,
+    LaterCall,
     ModelFacts,
     OptimizerFacts,
     Statistics,
@@ -31,6 +32,9 @@ from .held_out import evaluate_after
 from .model_facts import compile_facts, model_facts
 from .session import ProbeSession, ProbeStop
 from .stepping import StepWatch
+
+#: Calls of ``evaluate`` and ``predict`` after a fit that are looked at; a script may make thousands.
+_LATER_CALLS = 4
 
 
 class FitWatch:
@@ -133,7 +137,7 @@ class FitWatch:
     def test_begin(self) -> None:
         if self.steps is not None:
             with self.session.soft("validation batches"):
-                self.steps.attach_validation()
+                self.steps.validation.attach(self.model_reference())
 
     def end(self, state: str, error: BaseException | None = None) -> None:
         """The fit is over, for better or worse."""
@@ -160,7 +164,20 @@ class FitWatch:
             if self._final is not None:
                 self._final = session.samples.shared(self._final)
             self.data = self.steps = None  # their arrays live on in the record
+        if model is not None:
+            session.trained[model] = self
         session.fit_ended()
+
+    @property
+    def wants_later_calls(self) -> bool:
+        """Whether one more call of ``evaluate`` or ``predict`` is to be looked at."""
+        return self._final is not None and len(self._final.later_calls) < _LATER_CALLS
+
+    def add_later(self, call: LaterCall) -> None:
+        """The model was given these data after its training."""
+        if self._final is not None:
+            self._final = replace(self._final, later_calls=(*self._final.later_calls, call))
+            self.session.changed()
 
     def trace(self) -> FitTrace | None:
         """What is known so far; None if not even the model could be described."""
@@ -227,7 +244,7 @@ def _begin(call: FitCall) -> tuple[FitWatch, inspect.BoundArguments]:
     bound.apply_defaults()
     watch = FitWatch(call.session, call.model, call.site)
     watch.begin(dict(bound.arguments))
-    bound.arguments["callbacks"] = with_callback(bound.arguments.get("callbacks"), watch)
+    bound.arguments["callbacks"] = with_callback(bound.arguments.get("callbacks"), epoch_callback(watch))
     call.session.fits.append(watch.trace)
     return watch, bound
 
@@ -237,11 +254,10 @@ def _end_softly(session: ProbeSession, watch: FitWatch, state: str, error: BaseE
         watch.end(state, error)
 
 
-def with_callback(callbacks: Any, watch: FitWatch) -> Any:
+def with_callback(callbacks: Any, ours: Any) -> Any:
     """The user's callbacks and ours; ours has no batch hooks, so Keras's own dispatching stays as it was."""
     import keras
 
-    ours = epoch_callback(watch)
     if isinstance(callbacks, keras.callbacks.CallbackList):
         callbacks.append(ours)
         return callbacks

@@ -9,6 +9,9 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from .batch_loops import BatchLoops
+from .data_capture import data_kind
+from .fit_watch import with_callback
+from .later_calls import array_call, batches_watched
 from .own_loops import OwnLoops
 from .session import ProbeSession, ProbeStop
 
@@ -22,7 +25,7 @@ def loop_hooks(session: ProbeSession, keras: Any) -> Iterator[Replacement]:
     for name in ("evaluate", "test_on_batch"):
         yield _evaluation(session, keras, name)
     for name in ("predict", "predict_on_batch"):
-        yield _inside(session, defining_class(keras.Model, name), name)
+        yield _prediction(session, keras, name)
     yield from _optimizers(session, keras, own)
     yield _layer_calls(session, keras, own)
     yield _losses(session, keras, own)
@@ -68,27 +71,56 @@ def _evaluation(session: ProbeSession, keras: Any, name: str) -> Replacement:
 
     @functools.wraps(original)
     def evaluated(self: Any, *args: Any, **kwargs: Any) -> Any:
-        if not session.is_inside and session.loops:
+        bound = _bound(signature, self, *args, **kwargs)
+        if bound is not None and not session.is_inside and session.loops:
             with session.soft("data of an evaluation"), session.ours():
-                given = signature.bind(self, *args, **kwargs).arguments
                 for loop in session.loops:
                     if loop.model is self:
-                        loop.take_held_out(given.get("x"), given.get("y"))
+                        loop.take_held_out(bound.arguments.get("x"), bound.arguments.get("y"))
+        if name == "evaluate":
+            _looked_at(session, name, self, bound)
         with session.inside():
-            return original(self, *args, **kwargs)
+            return original(self, *args, **kwargs) if bound is None else original(*bound.args, **bound.kwargs)
 
     return owner, name, evaluated
 
 
-def _inside(session: ProbeSession, owner: type, name: str) -> Replacement:
+def _prediction(session: ProbeSession, keras: Any, name: str) -> Replacement:
+    owner = defining_class(keras.Model, name)
     original = owner.__dict__[name]
+    signature = inspect.signature(original)
 
     @functools.wraps(original)
-    def inside(self: Any, *args: Any, **kwargs: Any) -> Any:
+    def predicted(self: Any, *args: Any, **kwargs: Any) -> Any:
+        if name == "predict":
+            _looked_at(session, name, self, _bound(signature, self, *args, **kwargs))
         with session.inside():
             return original(self, *args, **kwargs)
 
-    return owner, name, inside
+    return owner, name, predicted
+
+
+def _bound(signature: inspect.Signature, *args: Any, **kwargs: Any) -> inspect.BoundArguments | None:
+    """The arguments by their names; None where Keras is about to refuse them."""
+    try:
+        return signature.bind(*args, **kwargs)
+    except TypeError:
+        return None
+
+
+def _looked_at(session: ProbeSession, name: str, model: Any, bound: inspect.BoundArguments | None) -> None:
+    """Tell the last fit of a model what the model is given now."""
+    watch = session.trained.get(model) if bound is not None and not session.is_inside else None
+    if bound is None or watch is None or not watch.wants_later_calls:
+        return
+    with session.soft("data given after training"), session.ours():
+        site = session.finder.site(sys._getframe(2))
+        call = array_call(model, name, bound.arguments, site)
+        if call is not None:
+            watch.add_later(call)
+        elif name == "evaluate" and data_kind(bound.arguments.get("x")) != "arrays":
+            watching = batches_watched(session, model, site, watch.add_later)
+            bound.arguments["callbacks"] = with_callback(bound.arguments.get("callbacks"), watching)
 
 
 def _optimizers(session: ProbeSession, keras: Any, own: OwnLoops) -> Iterator[Replacement]:

@@ -105,12 +105,7 @@ class LoopSteps(StepWatch):
             self.schedule.force(_AFTER_NONFINITE)
 
     def statistics(self, layers: int) -> Statistics:
-        seen = super().statistics(layers)
-        return replace(
-            seen,
-            loss_steps=np.asarray(self.log.steps, dtype=np.int64),
-            loss=np.asarray(self.log.values, dtype=np.float64),
-        )
+        return self.series.statistics(layers, self.log.steps, self.log.values)
 
 
 class LoopWatch(FitWatch):
@@ -160,7 +155,7 @@ class LoopWatch(FitWatch):
         if isinstance(base, np.ndarray) and base.ndim == np.ndim(leaves[0][1]):
             self.rows_of_array = len(base)  # a slice of the whole array
         if self.loop_steps._wants_data():
-            self.loop_steps._collect([batch], validation=False)
+            self.loop_steps._collect([batch])
 
     def end_step(self, values: Mapping[str, float], rows: int, steps: int = 1) -> None:
         """The step was made; ``values`` holds its loss and metrics."""

@@ -376,3 +376,21 @@ def _refuse_side_effects(operations: set[str]) -> None:
     bad = sorted(n for n in operations if any(part in n for part in _STATEFUL_OPERATIONS))
     if bad:
         raise NotObservable(f"its forward pass changes state outside of Keras ({', '.join(bad[:3])})")
+
+
+@dataclass(frozen=True)
+class KeptObserver:
+    """The observer of the last fit. A script that calls ``fit`` again and again need not trace it each time.
+
+    It serves as long as Keras itself goes on with the same compiled function; ``compile`` makes another.
+    """
+
+    function: Any
+    spec: Any
+    weights: tuple[int, ...]
+    observer: StepObserver
+
+    def get(self, model: Any, function: Any, spec: Any) -> StepObserver | None:
+        """The observer, None when it is that of another model, compilation or kind of batch."""
+        same = self.observer.model is model and self.function is function and self.spec == spec
+        return self.observer if same and self.weights == tuple(id(v) for v in model.trainable_variables) else None

@@ -20,6 +20,7 @@ import numpy as np
 from .loop_epochs import LoopFinder, LoopPlace
 from .loop_models import variable_key
 from .loop_watch import finish_idle, tensors_of
+from .optimizer_state import iterations, loss_scale, unscaled_gradients
 from .session import ProbeSession, ProbeStop
 from .tape_events import (
     Call,
@@ -30,7 +31,6 @@ from .tape_events import (
     Pending,
     Source,
     argument_leaves,
-    is_symbolic,
     number,
     output_with,
     source_of,
@@ -152,9 +152,9 @@ class OwnLoops:
             with session.soft("an update"), session.ours():
                 seconds = time.perf_counter() - begin
                 batch = tensors_of(_batch(events))
-                loop.made(batch, _numpy(gradients, variables, optimizer), seconds)
+                loop.made(batch, unscaled_gradients(gradients, variables, optimizer), seconds)
                 losses = [number(one.target) for one in events.gradients]
-                scale = _loss_scale(optimizer)
+                scale = loss_scale(optimizer)
                 values = {"loss": float(np.mean(losses)) / scale} if losses else {}
                 loop.end_step(values, _rows(batch))
             for gradient in events.gradients:
@@ -206,7 +206,7 @@ class OwnLoops:
                 self._first[id(events.layers[0])] = Beginning.of(events.layers[0])
         before = function.updates.get((id(optimizer), keys))
         update = _Traced(optimizer, keys, events, self._metrics, before.loop if before else None)
-        update.iterations = before.iterations if before else _iterations(optimizer)
+        update.iterations = before.iterations if before else iterations(optimizer)
         update.mean = before.mean if before else None
         function.updates[id(optimizer), keys] = update
         function.fresh = True
@@ -242,7 +242,7 @@ class OwnLoops:
                 variables = _by_key(update.events.layers, update.keys)
                 update.loop = self._loop(update.optimizer, variables, update.events, places, frame)
             self._mark_opponents(update.loop, update.events)
-            before, update.iterations = update.iterations, _iterations(update.optimizer)
+            before, update.iterations = update.iterations, iterations(update.optimizer)
             steps = max(update.iterations - before, 0) or 1
             batch = _fetched(update.inputs, arguments) if steps == 1 else None
             if batch is not None and len(batch) == 1 and not update.loop.loss_objects:
@@ -366,32 +366,6 @@ def _outermost(tensor: Any) -> Any:
 
 def _by_key(layers: Sequence[Any], keys: frozenset[int]) -> list[Any]:
     return [v for layer in layers for v in layer.weights if variable_key(v) in keys]
-
-
-def _iterations(optimizer: Any) -> int:
-    try:
-        return int(np.asarray(optimizer.iterations))
-    except Exception:
-        return 0
-
-
-def _loss_scale(optimizer: Any) -> float:
-    """What ``scale_loss`` multiplied the loss with: differentiated is the product."""
-    try:
-        return float(np.asarray(optimizer.dynamic_scale)) if hasattr(optimizer, "dynamic_scale") else 1.0
-    except Exception:
-        return 1.0
-
-
-def _numpy(gradients: Sequence[Any], variables: Sequence[Any], optimizer: Any) -> dict[int, np.ndarray]:
-    import tensorflow as tf
-
-    scale = _loss_scale(optimizer)
-    return {
-        variable_key(v): np.asarray(tf.convert_to_tensor(g)) / scale
-        for g, v in zip(gradients, variables, strict=False)
-        if g is not None and not is_symbolic(g)
-    }
 
 
 def _rows(batch: tuple[Any, ...] | None) -> int:

@@ -94,6 +94,7 @@ class ProbeSession:
         kept_observer: Of the last fit, for the next one of the same model.
         loop_steps: Steps of all loops together, to tell which run side by side.
         changed: Called when there is something new worth saving (end of an epoch).
+        trained: Watch of the last fit of each model.
         fit_ended: Called when a fit is over: what comes next may block or end the process without a word.
     """
 
@@ -114,6 +115,7 @@ class ProbeSession:
     fit_ended: Callable[[], None] = lambda: None
     samples: SamplePool = field(default_factory=SamplePool)
     _thread: threading.local = field(default_factory=threading.local)
+    trained: weakref.WeakKeyDictionary[Any, Any] = field(default_factory=weakref.WeakKeyDictionary)
     compile_records: weakref.WeakKeyDictionary[Any, Any] = field(default_factory=weakref.WeakKeyDictionary)
 
     def note(self, text: str) -> None:

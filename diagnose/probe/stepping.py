@@ -2,27 +2,27 @@
 
 from __future__ import annotations
 
-import itertools
 import time
 import weakref
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from ..trace import LAYER_STATISTICS, STEP_SERIES, Statistics
+from ..trace import Statistics
 from .breakdown import BreakdownWatch
 from .data_capture import DataCapture
-from .feed import BatchFeed
+from .feed import BatchFeed, take
 from .graph import LayerGraph
 from .kept_entries import KeptEntries, too_large_to_hold
 from .loop_models import weight_values
 from .model_facts import flat_layers, initial_statistics
-from .observer import NotObservable, Observation, Snapshot, StepObserver
+from .observer import KeptObserver, NotObservable, Observation, Snapshot, StepObserver
+from .sampled_series import SampledSeries, signals
 from .schedule import CostAccount, Course, LossReader, SamplingSchedule, TypicalStep
 from .session import ProbeSession, ProbeStop, first_line
 from .tracing import trace_forward
+from .validation_batches import ValidationBatches
 
 #: Batches that are taken for the data sample from the first epoch of a dataset or generator.
 _DATA_BATCHES = 64
@@ -67,11 +67,7 @@ class StepWatch:
         self.built: Callable[[], None] = lambda: None
         self.step = 0
         self.epoch = 0
-        self.rows: list[np.ndarray] = []
-        self.sample_steps: list[int] = []
-        self.sample_epochs: list[int] = []
-        self.norms: list[float] = []
-        self.series: dict[str, list[float]] = {name: [] for name in STEP_SERIES}
+        self.series = SampledSeries()
         self._observer: StepObserver | None = None
         self._active = True
         self._observing = True
@@ -79,7 +75,6 @@ class StepWatch:
         self._feed: BatchFeed | None = None
         self._original: Any = None
         self._wrapped: Any = None
-        self._test: tuple[Any, Any] | None = None
         self._nonfinite_seen = False
         self._course = Course()
         self._typical = TypicalStep()
@@ -89,9 +84,9 @@ class StepWatch:
         self._quiet_iterator: Any = None
         self._saved_step = 0
         self._epochs_begun = 0
-        self._validation_ended = False
         self._per_call = max(1, int(getattr(model, "steps_per_execution", 1) or 1))
         self.breakdowns = BreakdownWatch(session, model, self._per_call)
+        self.validation = ValidationBatches(session, data, self._per_call)
 
     def attach(self) -> None:
         """Replace the model's training function by one that calls it."""
@@ -116,9 +111,8 @@ class StepWatch:
             return
         if self._wrapped is not None and model.train_function is self._wrapped:
             model.train_function = self._original
-        if self._test is not None and model.test_function is self._test[1]:
-            model.test_function = self._test[0]
-        self._observer, self._feed, self._test = None, None, None
+        self.validation.detach(model)
+        self._observer, self._feed = None, None
 
     @property
     def updates(self) -> int | None:
@@ -219,12 +213,12 @@ class StepWatch:
         if not isinstance(iterator, tf.data.Iterator):
             self._give_up("training is distributed over several devices; their weights are, after each epoch")
             return original(iterator)
-        batches, ended = _take(iterator, self._per_call)
+        batches, ended = take(iterator, self._per_call)
         if not batches:
             return original(iterator)  # at its end: let Keras find that out by itself
         before, ahead, prepared, booked = None, None, time.perf_counter(), self.account.total
         with self.session.soft("a batch"):
-            self._collect(batches, validation=False)
+            self._collect(batches)
             before = self._before(batches[0], iterator.element_spec) if observe else None
             if before is not None and too_large_to_hold(before.trainable):
                 # Held across the step, they would be in memory twice: look before it, and at a part of them after.
@@ -313,22 +307,15 @@ class StepWatch:
             weights = tuple(id(v) for v in model.trainable_variables)
             self.session.kept_observer = KeptObserver(self._original, spec, weights, self._observer)
         self.account.book("tracing" if first else "observing", seconds)
-        self.schedule.taken(self.step, _signals(seen))
+        self.schedule.taken(self.step, signals(seen))
         if not ahead:
             self._keep(seen)
         return seen
 
     def _keep(self, seen: Observation) -> None:
-        self.rows.append(seen.values)
-        self.sample_steps.append(self.step)
-        self.sample_epochs.append(self.epoch)
-        self.norms.append(seen.gradient_norm)
-        for name, value in seen.series.items():
-            self.series[name].append(value)
+        self.series.add(seen, self.step, self.epoch)
         if self.schedule.thin():
-            kept: tuple[list[Any], ...] = (self.rows, self.sample_steps, self.sample_epochs, self.norms)
-            for series in (*kept, *self.series.values()):
-                del series[1::2]
+            self.series.thin()
 
     def _observation_failed(self, error: Exception, model: Any) -> None:
         if getattr(model, "run_eagerly", False) and self._observer is not None and not self._observer.is_eager:
@@ -376,106 +363,11 @@ class StepWatch:
         stride = max(1, (self.steps_per_epoch or 0) // _DATA_BATCHES)
         return self.step < _DATA_BATCHES * stride and self.step % stride < self._per_call
 
-    def _collect(self, batches: list[Any], validation: bool) -> None:
-        if self.data is not None and (validation or self._epochs_begun <= 1):
+    def _collect(self, batches: list[Any]) -> None:
+        if self.data is not None and self._epochs_begun <= 1:
             for batch in batches:
-                self.data.add_batch(batch, validation)
-
-    def attach_validation(self) -> None:
-        """Take rows for the validation sample from validation batches as they pass by."""
-        model, data = self.model_reference(), self.data
-        if model is None or data is None or not data.wants_batch(validation=True):
-            return
-        if self._test is not None:  # a pass over the validation data is over; another brings the same rows
-            self._validation_ended = True
-            return
-        original, feed_of = model.test_function, _Feeds()
-        if original is None:
-            return
-        watch = self
-
-        def test_function(iterator: Any) -> Any:
-            return watch._run_validation(original, iterator, feed_of)
-
-        self._test = (original, test_function)
-        model.test_function = test_function
-
-    def _run_validation(self, original: Callable[[Any], Any], iterator: Any, feeds: _Feeds) -> Any:
-        import tensorflow as tf
-
-        wanted = self._active and not self._validation_ended
-        wanted = wanted and self.data is not None and self.data.wants_batch(validation=True)
-        if not wanted or not isinstance(iterator, tf.data.Iterator):
-            return original(iterator)
-        batches, ended = _take(iterator, self._per_call)
-        self._validation_ended = ended
-        if not batches:
-            return original(iterator)
-        with self.session.soft("a validation batch"):
-            self._collect(batches, validation=True)
-        feed = feeds.of(iterator.element_spec)
-        return original(feed.short_iterator(batches) if ended else feed.iterator(batches))
+                self.data.add_batch(batch, validation=False)
 
     def statistics(self, layers: int) -> Statistics:
         """The series so far, for a model of ``layers`` layers."""
-        layers = self.rows[0].shape[1] if self.rows else layers
-        table = np.stack(self.rows) if self.rows else np.zeros((0, len(LAYER_STATISTICS), layers), np.float32)
-        return Statistics(
-            steps=np.asarray(self.sample_steps, dtype=np.int64),
-            epochs=np.asarray(self.sample_epochs, dtype=np.int64),
-            layers={name: table[:, i, :] for i, name in enumerate(LAYER_STATISTICS)},
-            gradient_norm=np.asarray(self.norms, dtype=np.float64),
-            loss_steps=np.asarray(self.losses.steps, dtype=np.int64),
-            loss=np.asarray(self.losses.values, dtype=np.float64),
-            **{name: np.asarray(values, dtype=np.float64) for name, values in self.series.items()},
-        )
-
-
-def _signals(seen: Observation) -> tuple[float, ...]:
-    """Numbers that tell how fast training changes: loss, gradient norm, and the largest relative update of a layer."""
-    update = seen.values[LAYER_STATISTICS.index("update_norm")]
-    weight = seen.values[LAYER_STATISTICS.index("weight_norm")]
-    ratios = update[weight > 0] / weight[weight > 0]
-    largest = float(np.max(ratios[np.isfinite(ratios)], initial=0.0))
-    return abs(seen.series["loss_before"]), seen.gradient_norm, largest
-
-
-@dataclass(frozen=True)
-class KeptObserver:
-    """The observer of the last fit. A script that calls ``fit`` again and again need not trace it each time.
-
-    It serves as long as Keras itself goes on with the same compiled function; ``compile`` makes another.
-    """
-
-    function: Any
-    spec: Any
-    weights: tuple[int, ...]
-    observer: StepObserver
-
-    def get(self, model: Any, function: Any, spec: Any) -> StepObserver | None:
-        """The observer, None when it is that of another model, compilation or kind of batch."""
-        same = self.observer.model is model and self.function is function and self.spec == spec
-        return self.observer if same and self.weights == tuple(id(v) for v in model.trainable_variables) else None
-
-
-class _Feeds:
-    """One feed per element spec."""
-
-    def __init__(self) -> None:
-        self._feed: BatchFeed | None = None
-
-    def of(self, element_spec: Any) -> BatchFeed:
-        if self._feed is None or self._feed.element_spec is not element_spec:
-            self._feed = BatchFeed(element_spec)
-        return self._feed
-
-
-def _take(iterator: Any, count: int) -> tuple[list[Any], bool]:
-    """Up to ``count`` batches, and whether the iterator ended before."""
-    import tensorflow as tf
-
-    try:
-        batches = list(itertools.islice(iterator, count))
-    except tf.errors.OutOfRangeError:
-        return [], True
-    return batches, len(batches) < count
+        return self.series.statistics(layers, self.losses.steps, self.losses.values)

@@ -75,18 +75,16 @@ class TapeLoop(LoopWatch):
         """A step was made; look at it, if its weights before were kept."""
         steps, before = self.loop_steps, self.snapshot
         self.snapshot = None
-        samples = len(steps.rows)
+        samples = steps.series.added
         can_replay = batch is not None and steps.observed is not None
         steps.after(batch, before if can_replay else None, seconds)
         if before is None or len(before.trainable) != len(self.model.trainable_variables):
             return
-        if len(steps.rows) == samples and (not can_replay or not steps._observing):
+        if steps.series.added == samples and (not can_replay or not steps._observing):
             steps._keep(Observation.of_weights(self._weights(before, gradients), _norm(gradients)))
             steps.schedule.taken(steps.step)
-        elif len(steps.rows) > samples and gradients and not np.isfinite(steps.norms[-1]):
-            table = self._weights(before, gradients)
-            steps.rows[-1] = np.where(np.isnan(steps.rows[-1]), table, steps.rows[-1])
-            steps.norms[-1] = _norm(gradients)
+        elif steps.series.added > samples and gradients:
+            steps.series.complete_last(lambda: self._weights(before, gradients), _norm(gradients))
 
     def _weights(self, before: Snapshot, gradients: dict[int, np.ndarray]) -> np.ndarray:
         return weight_values(self.model, [np.asarray(value) for value in before.trainable], gradients)

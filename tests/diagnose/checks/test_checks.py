@@ -24,6 +24,7 @@ from check_traces import (
     firing,
     frozen,
     frozen_first,
+    given_later,
     glorot,
     gradients,
     in_batches,
@@ -409,6 +410,16 @@ TABLE = [  # one row: id of the check, traces that show it, near misses that do 
         "mismatched-validation-inputs",
         [judged_on(X * 255), judged_on(X / 100)],
         [fit_trace(), judged_on(X * 3), judged_on(X * 0)],
+    ),
+    (
+        "mismatched-test-inputs",
+        [given_later("evaluate", X * 255), given_later("evaluate", X, X / 100), given_later("predict", X * 30)],
+        [
+            given_later("evaluate", X * 3),
+            given_later("evaluate", X * 0),
+            given_later("evaluate", X[:30] * 255),  # too few rows to tell
+            given_later("evaluate", np.repeat(X, 2, axis=1) * 255),  # columns of another meaning
+        ],
     ),
     (
         "collapsed-feature-maps",
