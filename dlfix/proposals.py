@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from .diagnose.findings import Diagnosis
 from .diagnose.source import CallSite
-from .diagnose.trace import FitTrace, Trace
+from .diagnose.trace import FitTrace, LaterCall, Trace
 from .errors import ScriptError
 from .inputs import Script
 from .repair.patch import Patch, Suggestion, Verdict
@@ -169,6 +169,7 @@ def prove(
                 threads=machine.threads,
                 watched_fit=watched.index,
                 single_epoch_fits=watched.loop,
+                scored_evaluation=scored_evaluation(trace, diagnosis),
                 metric=settings.metric,
                 direction=settings.direction or "max",
             ),
@@ -239,6 +240,23 @@ def watched_fit(trace: Trace, diagnosis: Diagnosis) -> WatchedFit:
     finished = len(chosen.epoch_seconds)
     seconds = sum(chosen.epoch_seconds) / finished * epochs if finished else None
     return WatchedFit(_among_fits(fits, index), False, epochs, seconds)
+
+
+def scored_evaluation(trace: Trace, diagnosis: Diagnosis) -> int | None:
+    """Return which call of ``evaluate`` shows the first fault, counted from 0; None where training itself shows it."""
+    first = diagnosis.faults[0] if diagnosis.faults else None
+    told = [] if first is None else [diagnosis.symptoms[place] for place in first.symptoms]
+    if first is None or not told or told[0].check != "mismatched-test-inputs":
+        return None
+    calls, number = trace.fits[first.fit].later_calls, int(told[0].details["call"])
+    if not _is_scorable(calls[number]):
+        return None
+    return sum(_is_scorable(call) for call in calls[:number])
+
+
+def _is_scorable(call: LaterCall) -> bool:
+    """Whether it evaluates arrays with labels: nothing tells what ``predict`` should say, and pipelines pass by."""
+    return call.method == "evaluate" and bool(call.targets) and call.inputs[0].shape[0] is not None
 
 
 def _among_fits(fits: Sequence[FitTrace], index: int) -> int:

@@ -3,7 +3,8 @@ rows.
 
 Keras's ``fit`` is replaced at class level. Every fit up to the watched one runs (with its share of epochs); after the
 watched one the model is scored on the held-out rows and the script is left, so that nothing behind it (plots, saving)
-runs. Whatever fails in here that is not the script's own doing is written down and leaves the training as it is.
+runs. Where the fault lies in what the script evaluates on, it goes on up to that call, whose rows are scored instead.
+Whatever fails in here that is not the script's own doing is written down and leaves the training as it is.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ import inspect
 import math
 import time
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -23,6 +24,7 @@ from ...diagnose.evaluation import align_outputs, as_arrays, output_names, outpu
 from ...diagnose.execution.job import Job
 from ...diagnose.execution.seeding import take_over
 from . import files
+from .awaited_evaluation import AwaitedEvaluation, on_evaluation
 from .capture import FitData
 from .fit_data import prepare
 from .merged_epochs import Merged, merge_epochs, restore_history, spread_over
@@ -47,6 +49,7 @@ class TrialSettings:
             known: the last one; the script then runs to its end.
         single_epoch_fits: Each fit is one epoch of a loop (``for …: model.fit(epochs=1)``): the fraction is then one
             of fits.
+        scored_evaluation: Score the rows of this call of ``evaluate`` behind the watched fit, counted from 0, instead.
         baseline_folder: Output folder of the baseline with the same seed, for which of its rows were clean.
     """
 
@@ -54,6 +57,7 @@ class TrialSettings:
     fraction: float = 1.0
     watched_fit: int | None = None
     single_epoch_fits: bool = False
+    scored_evaluation: int | None = None
     baseline_folder: str | None = None
 
 
@@ -62,17 +66,19 @@ def run_trial(job: Job, run_script: Callable[[], Any]) -> None:
     trial = _Trial(TrialSettings(**job.parameters), Path(job.output))
     take_over(trial.settings.seed)
     trial.install()
+    ended = ""
     try:
         run_script()
     except StopScript:
         return
     except BaseException as error:
+        ended = "".join(traceback.format_exception_only(error)).strip()
         if not trial.is_trained_to_the_end():
-            trial.finish("raised", "".join(traceback.format_exception_only(error)).strip())
+            trial.finish("raised", ended)
             raise
     if trial.last is not None:
         trial.score(*trial.last)
-        trial.finish("completed")
+        trial.finish("completed", ended)
     else:
         trial.finish("no fit", "The script ended without a call of fit.")
 
@@ -84,6 +90,7 @@ class _Trial:
     fits: int = 0
     done: bool = False
     fitting: bool = False
+    awaited: AwaitedEvaluation | None = None
     last: tuple[Any, FitData] | None = None
     report: files.TrialReport = field(default_factory=lambda: files.TrialReport("no fit"))
 
@@ -106,6 +113,8 @@ class _Trial:
 
         fit.__wrapped__ = original  # type: ignore[attr-defined]
         owner.fit = fit
+        if self.settings.scored_evaluation is not None:
+            on_evaluation(self._evaluated)
 
     def run_fit(self, original: Callable[..., Any], model: Any, given: dict[str, Any]) -> Any:
         if self.done:
@@ -121,7 +130,8 @@ class _Trial:
         merged = _merged(model, arguments, given["callbacks"], own)
         planned = arguments["epochs"]
         start = time.perf_counter()
-        if watched and data.rows is not None:
+        awaited = self.settings.scored_evaluation if watched else None
+        if watched and data.rows is not None and awaited is None:
             files.write_rows(self.folder, data.rows)
         self.report = replace(self.report, own_epochs=own, fits=self.fits)
         self.fitting = True
@@ -142,7 +152,9 @@ class _Trial:
         if merged is not None:
             restore_history(history, merged.rounds, planned)
         self.last = (model, data)
-        if watched:
+        if awaited is not None and data.rows is not None:
+            self.awaited = AwaitedEvaluation(model, awaited)
+        elif watched:
             self.score(model, data)
             self.finish("completed")
             self.done = True
@@ -151,7 +163,22 @@ class _Trial:
 
     def is_trained_to_the_end(self) -> bool:
         """Whether all fits seen have ended and no further one is awaited; what fails behind them is not our matter."""
-        return self.settings.watched_fit is None and self.last is not None and not self.fitting
+        if self.fitting or self.last is None:
+            return False
+        return self.settings.watched_fit is None or self.awaited is not None
+
+    def _evaluated(self, model: Any, given: Mapping[str, Any]) -> None:
+        """The script evaluates a model: score it there, if that is what is waited for."""
+        if self.done:
+            raise StopScript
+        if self.fitting or self.awaited is None or self.last is None:
+            return
+        data = self.awaited.rows_of(model, given, self.last[1])
+        if data is not None:
+            self.score(model, data)
+            self.finish("completed")
+            self.done = True
+            raise StopScript
 
     def score(self, model: Any, data: FitData) -> None:
         """Predict the scored rows and write the predictions."""

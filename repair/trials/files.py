@@ -32,7 +32,7 @@ class CapturedRows:
         scored_labels: Per output, the labels of the scored rows.
         scored: Indices of the scored rows among the training rows; empty when validation data or batches are scored.
         clean: For each training row, whether its inputs and labels are finite.
-        split: ``validation``, ``holdout`` or ``training``.
+        split: ``validation``, ``holdout``, ``training``, or ``test`` for rows that the script evaluates on afterwards.
     """
 
     labels: tuple[np.ndarray, ...]
@@ -51,7 +51,8 @@ class TrialReport:
     """What the child says of the watched ``fit``.
 
     Attributes:
-        state: ``completed``, ``raised`` (``error`` has the message) or ``no fit``.
+        state: ``completed``, ``raised`` (``error`` has the message) or ``no fit``. Of a completed one, ``error`` says
+            what the script raised behind its training.
         epochs: Finished epochs. ``own_epochs``: What the script asked for.
         from_logits: Per output, whether its predictions are logits.
         fit_seconds: Of the watched fit. ``compile_seconds``: What of that its first epoch took beyond the others.

@@ -37,6 +37,8 @@ class ScriptRun:
         watched_fit: Index of the fit to score; trials end behind it. None: the last one, for when their number is not
             known. Trials then run the script to its end, so an index is better whenever the probe run saw all fits.
         single_epoch_fits: The fits are the epochs of a loop, ``for …: model.fit(epochs=1)``.
+        scored_evaluation: Trials score the rows of this call of ``evaluate`` behind the watched fit, counted from 0,
+            and end there.
         metric, direction: Rank by this metric of the script's own instead of skill; ``max`` or ``min``.
     """
 
@@ -49,6 +51,7 @@ class ScriptRun:
     threads: int = 1
     watched_fit: int | None = None
     single_epoch_fits: bool = False
+    scored_evaluation: int | None = None
     metric: str | None = None
     direction: str = "max"
 
@@ -137,6 +140,7 @@ class TrialRunner:
                 "fraction": request.fraction,
                 "watched_fit": self.run.watched_fit,
                 "single_epoch_fits": self.run.single_epoch_fits,
+                "scored_evaluation": self.run.scored_evaluation,
                 "baseline_folder": str(baseline.folder) if known and baseline is not None else None,
             },
             threads=self.run.threads,
@@ -179,7 +183,7 @@ class TrialRunner:
         try:
             score, evaluation = self._score(request, output, report)
         except LabelMismatch as mismatch:
-            state, reason = TrialState.CRASHED, str(mismatch)
+            state, reason = TrialState.CRASHED, report.error or str(mismatch)
             return _failed(request, state, outcome.seconds, reason, report, outcome.start_seconds)
         diverged = score.diverged or not report.loss_finite
         return Trial(

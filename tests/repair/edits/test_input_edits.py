@@ -89,6 +89,10 @@ def test_columns_of_a_functional_model_are_left_alone() -> None:
         patch_of("encode-inputs", TABLE + BUILT["no shape"] + TRAINING, None, known, one_hot=[], drop=[])
 
 
+def standardized(x: np.ndarray, train: np.ndarray) -> np.ndarray:
+    return (x - train.mean(axis=0)) / train.std(axis=0)
+
+
 SCALED = {
     "divided": ("X_train = X_train / 255.0\n", lambda x, _: x / 255),
     "divided in place": ("X_train /= 255.0\n", lambda x, _: x / 255),
@@ -96,8 +100,29 @@ SCALED = {
     "by a scaler": (
         "from sklearn.preprocessing import StandardScaler\nscaler = StandardScaler()\n"
         "X_train = scaler.fit_transform(X_train)\n",
-        lambda x, train: (x - train.mean(axis=0)) / train.std(axis=0),
+        standardized,
     ),
+    "by a scaler without a name": (
+        "from sklearn.preprocessing import StandardScaler\nX_train = StandardScaler().fit_transform(X_train)\n",
+        standardized,
+    ),
+    "by a scaler whose name is used again": (
+        "from sklearn.preprocessing import StandardScaler\nscaler = StandardScaler()\n"
+        "X_train = scaler.fit_transform(X_train)\nscaler = None\n",
+        standardized,
+    ),
+    "by numbers that have names": (
+        "mean, std = X_train.mean(axis=0), X_train.std(axis=0)\nX_train = (X_train - mean) / std\n",
+        standardized,
+    ),
+    "by numbers measured on the spot": (
+        "X_train = (X_train - X_train.mean(axis=0)) / X_train.std(axis=0)\n",
+        standardized,
+    ),
+    "in two steps, in place": ("X_train -= X_train.mean(axis=0)\nX_train /= X_train.std(axis=0)\n", standardized),
+    "in two statements": ("X_train = X_train - 3\nX_train = X_train / 255.0 * 2\n", lambda x, _: (x - 3) / 255 * 2),
+    "to -1 .. 1": ("X_train = X_train / 127.5 - 1\n", lambda x, _: x / 127.5 - 1),
+    "beside the labels": ("X_train, y_train = X_train / 255.0, y_train\n", lambda x, _: x / 255),
 }
 
 
@@ -113,6 +138,28 @@ def test_held_out_inputs_get_the_forgotten_scaling(scaling: tuple) -> None:
     train = original[0][1]
     for (what, x, _), (_, now, _), (_, new_x, _) in zip(original, before, after, strict=True):
         np.testing.assert_allclose(new_x, now if what == "fit" else expected(x, train), atol=1e-9)
+
+
+FITTED = "model.compile('adam', 'mse')\nmodel.fit(X_train, y_train)\nmodel.evaluate(X_test, y_test)\n"
+
+
+@pytest.mark.parametrize(
+    ("lines", "after"),
+    [  # the test rows come by the same way as the training rows, up to the scaling that they miss
+        (
+            "(X_train, y_train), (X_test, y_test) = arrays()\nX_train = X_train / 255\n",
+            "evaluate(X_test / 255,",
+        ),
+        (
+            "X = load() / 255\nX_train, X_test = X[:80], X[80:]\nX_train = scaler.fit_transform(X_train)\n",
+            "evaluate(scaler.transform(X_test),",
+        ),
+    ],
+)
+def test_what_all_rows_have_in_common_is_not_done_twice(lines: str, after: str) -> None:
+    program = lines + BUILT["no shape"] + FITTED
+    patched = changed("match-scaling", program, None, {"x": np.ones((30, 3))})
+    assert patched == program.replace("evaluate(X_test,", after)
 
 
 @pytest.mark.parametrize(

@@ -337,3 +337,37 @@ def test_epochs_that_callbacks_listen_to_are_run_one_by_one(trial):
     """)
     assert result.epochs == 45
     assert len(set(result.metrics["loss"])) == 45
+
+
+EVALUATED = """
+    model = build()
+    model.fit(x, y, epochs=8)
+    model.evaluate(x[:20], y[:20])
+    model.predict(x)
+    model.evaluate({given}, y)
+    raise RuntimeError('never reached')
+    """
+
+
+def test_rows_that_are_evaluated_behind_training(trial):
+    raw, _ = trial(EVALUATED.format(given="1000 * x[:, ::-1]"), scored_evaluation=1)
+    assert (raw.state, raw.split) == (TrialState.COMPLETED, "test")
+    mended, folder = trial(
+        EVALUATED.format(given="x"), before=EVALUATED.format(given="1000 * x[:, ::-1]"), scored_evaluation=1
+    )
+    assert mended.skill > 0.5 > raw.skill
+    assert len(files.read_predictions(folder)[0]) == 200
+
+
+def test_a_script_that_never_evaluates_is_scored_on_the_rows_held_out(trial):
+    ended, _ = trial(PLAIN, scored_evaluation=0)
+    failed, _ = trial(PLAIN + "\nraise RuntimeError('behind training')", scored_evaluation=0)
+    broken, _ = trial(
+        "model = build()\nmodel.fit(x, y)\nmodel.evaluate(nothing, y)",
+        before=EVALUATED.format(given="x"),
+        scored_evaluation=0,
+    )
+    assert broken.state is TrialState.CRASHED
+    assert "name 'nothing' is not defined" in broken.reason
+    for result in (ended, failed):
+        assert (result.state, result.split) == (TrialState.COMPLETED, "holdout"), result.reason
