@@ -408,12 +408,17 @@ TABLE = [  # one row: id of the check, traces that show it, near misses that do 
     ),
     (
         "mismatched-validation-inputs",
-        [judged_on(X * 255), judged_on(X / 100)],
-        [fit_trace(), judged_on(X * 3), judged_on(X * 0)],
+        [judged_on(X * 255), judged_on(X / 100), judged_on(X + np.array([4, 4, 4, 0]))],
+        [fit_trace(), judged_on(X * 3), judged_on(X * 0), judged_on(X + 2.5), judged_on(X + np.array([9, 0, 0, 0]))],
     ),
     (
         "mismatched-test-inputs",
-        [given_later("evaluate", X * 255), given_later("evaluate", X, X / 100), given_later("predict", X * 30)],
+        [
+            given_later("evaluate", X * 255),
+            given_later("evaluate", X + 4),
+            given_later("evaluate", X, X / 100),
+            given_later("predict", X * 30),
+        ],
         [
             given_later("evaluate", X * 3),
             given_later("evaluate", X * 0),
