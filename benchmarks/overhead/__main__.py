@@ -25,8 +25,8 @@ def main() -> int:
         if options.only not in training.name:
             continue
         if options.noise:
-            clock, processor = noise(training, options.seconds)
-            print(f"{training.name}: {clock:.3f} by the clock, {processor:.3f} by the processor's time")
+            found = noise(training, options.seconds)
+            print(f"{training.name}: " + ", ".join(f"{name} {ratio:.3f}" for name, ratio in found.items()))
             continue
         results.append(measure(training, options.seconds))
         print(f"{training.name}: {results[-1].ratio:.3f}, same weights: {results[-1].identical}", file=sys.stderr)

@@ -18,11 +18,10 @@ from dlfix.diagnose.probe.hooks import Hooks
 from dlfix.diagnose.probe.session import ProbeSession
 from dlfix.diagnose.probe.sites import SiteFinder
 
+from .estimates import WARM_UP, trimmed_ratio, whole_ratio
 from .memory import peak_megabytes
 from .models import Training
 
-#: Epochs at the start that hold tracing and warming up; they count for the whole, not for what a typical epoch costs.
-WARM_UP = 3
 #: About how long an epoch of a timed training takes.
 EPOCH_SECONDS = 1.0
 
@@ -32,7 +31,9 @@ class Overhead:
     """Result for one training.
 
     Attributes:
-        ratio: Time under the probe over time without, all epochs together, the first with its tracing included.
+        ratio: Time under the probe over time without, the first epochs with their tracing included, without the pairs
+            of epochs that differ most in either direction (``trimmed_ratio``).
+        whole: The same of all epochs, bursts of other work on the machine included.
         processor: The same of the processor's time instead of the clock's: waiting, which the probe never does but
             pipelines of data do at random, is not in it.
         typical: Median over the epochs after the warm-up of the same ratio, epoch by epoch.
@@ -48,6 +49,7 @@ class Overhead:
     plain_seconds: float
     probed_seconds: float
     ratio: float
+    whole: float
     processor: float
     typical: float
     start_seconds: float
@@ -137,8 +139,9 @@ def measure(training: Training, seconds: float) -> Overhead:
         name=training.name,
         plain_seconds=sum(plain),
         probed_seconds=sum(probed),
-        ratio=sum(probed) / sum(plain),
-        processor=sum(turns.probed.processor_seconds) / sum(turns.plain.processor_seconds),
+        ratio=trimmed_ratio(plain, probed),
+        whole=whole_ratio(plain, probed),
+        processor=whole_ratio(turns.plain.processor_seconds, turns.probed.processor_seconds),
         typical=statistics.median(q / p for p, q in pairs),
         start_seconds=sum(probed[:WARM_UP]) - sum(plain[:WARM_UP]),
         declared=sum(fit.observation_seconds.values()) / sum(plain) if fit else math.nan,
@@ -169,12 +172,16 @@ def _plain_epochs(training: Training, epochs: int) -> list[float]:
     return times.seconds
 
 
-def noise(training: Training, seconds: float) -> tuple[float, float]:
-    """The ratio of a training to itself, measured in the same way: by the clock, and by the processor's time."""
+def noise(training: Training, seconds: float) -> dict[str, float]:
+    """The ratios of a training to itself, measured in the same way."""
     epoch_seconds = statistics.median(_plain_epochs(training, 4)[1:])
     turns = _side_by_side(*_lengthened(training, epoch_seconds, seconds), probe=False)
     plain, again = turns.plain, turns.probed
-    return sum(again.seconds) / sum(plain.seconds), sum(again.processor_seconds) / sum(plain.processor_seconds)
+    return {
+        "trimmed": trimmed_ratio(plain.seconds, again.seconds),
+        "whole": whole_ratio(plain.seconds, again.seconds),
+        "processor": whole_ratio(plain.processor_seconds, again.processor_seconds),
+    }
 
 
 def _side_by_side(training: Training, epochs: int, probe: bool = True) -> Turns:
