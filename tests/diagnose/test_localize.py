@@ -8,10 +8,11 @@ from typing import Any
 
 import numpy as np
 from dlfix.diagnose.diagnosis import chosen_fits, diagnose
+from dlfix.diagnose.evidence import EVIDENCE
+from dlfix.diagnose.explaining_away import EXPLAINS, explain_away
 from dlfix.diagnose.facts import FACTS, FAULT_KINDS, facts_for
 from dlfix.diagnose.findings import Diagnosis, ReferenceScores, Symptom
-from dlfix.diagnose.hypotheses import EVIDENCE, Hypothesis
-from dlfix.diagnose.localize import EXPLAINS, explain_away
+from dlfix.diagnose.hypotheses import Hypothesis
 from dlfix.diagnose.trace import DataSample, FitTrace
 from traces import breakdown, compiled, data, dense_layers, fit_trace, raised, site, span, statistics, trace, two_moons
 

@@ -14,8 +14,8 @@ from typing import Any
 
 import numpy as np
 from dlfix.diagnose.checks.subject import Subject
+from dlfix.diagnose.evidence import EVIDENCE, LAYER_KINDS
 from dlfix.diagnose.findings import Diagnosis, Fault, LayerReference, ReferenceScores, Symptom
-from dlfix.diagnose.hypotheses import EVIDENCE, LAYER_KINDS
 from dlfix.diagnose.localize import _details
 from dlfix.diagnose.losses import canonical_name
 from dlfix.diagnose.structure import LINEAR_MAP_LAYERS

@@ -10,8 +10,8 @@ from dlfix.diagnose.checks import Check, Subject, all_checks, run_checks
 from dlfix.diagnose.checks.registry import check
 from dlfix.diagnose.checks.subject import PARTS
 from dlfix.diagnose.diagnosis import task_of
+from dlfix.diagnose.evidence import EVIDENCE
 from dlfix.diagnose.findings import ReferenceScores, Symptom
-from dlfix.diagnose.hypotheses import EVIDENCE
 from traces import fit_trace
 
 SECTIONS = ("Symptom:", "Why:", "Threshold and its source:", "When not:")
