@@ -40,7 +40,7 @@ def evaluate_model(  # noqa: PLR0917
         inputs: What ``predict`` takes: an array, or a list, tuple or dict of arrays, rows first.
         targets: One array, or one per output as list, tuple or dict.
         task: Task of the output, or one per output.
-        split: ``validation``, ``holdout`` or ``training``; copied into the result.
+        split: ``validation``, ``test``, ``holdout`` or ``training``; copied into the result.
         from_logits: Whether outputs are logits, for all or one per output; see :func:`outputs_are_logits`.
         batch_size: Rows per call; the model's fixed batch size if it has one, else 256.
 

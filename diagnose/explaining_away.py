@@ -89,7 +89,7 @@ def _left_by(cause: Hypothesis, item: Hypothesis) -> float:
     if (cause.kind, cause.main.check) not in CAUSING and cause.kind in {kind for kind, _ in CAUSING}:
         return 1.0
     left = EXPLAINS.get(cause.kind, {}).get(item.kind)
-    if cause.main.check == "mismatched-test-inputs":
+    if cause.main.check == "mismatched-test-inputs" and not cause.main.details.get("judged_here"):
         return 1.0  # training has nothing to do with what comes after it
     if left is None or cause is item or cause.confidence < item.confidence * 0.75:
         return 1.0

@@ -204,7 +204,7 @@ FACTS: Mapping[str, str] = {
     "data.validation_rows": "rows of validation data",
     "evaluation.skill": "skill after training: 0 trivial, 1 perfect",
     "evaluation.metric": "'accuracy', 'balanced_accuracy', 'label_accuracy' or 'r2'",
-    "evaluation.split": "'validation', 'holdout' or 'training'",
+    "evaluation.split": "'validation', 'test' (what the script evaluates on afterwards), 'holdout' or 'training'",
     "evaluation.constant": "the model predicts the same for every row",
     "evaluation.prediction_min": "smallest prediction",
     "evaluation.prediction_max": "largest prediction",

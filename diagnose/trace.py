@@ -375,9 +375,10 @@ class FitTrace:
         state: ``completed``, ``raised`` (with ``exception``) or ``stopped`` (limit of the probe run reached).
         evaluation: Predictions after training on held-out (or else training) rows compared with the labels, as
             ``{"skill": .., "metric": "accuracy" | "balanced_accuracy" | "label_accuracy" | "r2", "score": ..,
-            "trivial": .., "split": "validation" | "holdout" | "training", "constant": bool, "prediction_min": ..,
-            "prediction_max": .., "prediction_std": ..}`` and what ``agreement.agreement_facts`` adds; empty when there
-            is nothing to compare.
+            "trivial": .., "split": "validation" | "test" | "holdout" | "training", "constant": bool,
+            "prediction_min": .., "prediction_max": .., "prediction_std": ..}`` and what ``agreement.agreement_facts``
+            adds; empty when there is nothing to compare. ``test``: the first rows that the script evaluates the model
+            on afterwards, where ``fit`` was given none and they are not those of the training.
         range_test: What a test of learning rates showed, where one was made.
         breakdown: What broke first in the step at which numbers stopped being finite, if they did.
         origin: ``fit``; ``train_on_batch`` for a loop around it; ``own loop`` for one around ``GradientTape`` and an

@@ -72,7 +72,7 @@ def shifted_class_shares(subject: Subject) -> Iterator[Symptom]:
         yield Symptom(
             "shifted-class-shares",
             f"Class {classes[worst]:g} makes {shares[0].get(classes[worst], 0.0):.0%} of the training rows and "
-            f"{shares[1].get(classes[worst], 0.0):.0%} of the validation rows.",
+            f"{shares[1].get(classes[worst], 0.0):.0%} of the {subject.held_out_name} rows.",
             value=distance,
             threshold=DISTANCE,
             strength=min(1.0, 0.6 + distance / 2),
@@ -110,7 +110,7 @@ def shifted_inputs(subject: Subject) -> Iterator[Symptom]:
         if ratio is not None and max(ratio, 1 / ratio) > SPREAD:
             yield Symptom(
                 "shifted-inputs",
-                f"Training inputs scatter {ratio:.2g} times as much as validation inputs.",
+                f"Training inputs scatter {ratio:.2g} times as much as {subject.held_out_name} inputs.",
                 value=ratio,
                 threshold=SPREAD,
                 strength=min(1.0, 0.6 + 0.3 * abs(float(np.log2(ratio)))),

@@ -89,6 +89,16 @@ class Subject:
         return abs(float(value)) if self.direction_belongs_to_loss else float(value)
 
     @property
+    def is_judged_later(self) -> bool:
+        """Whether the held-out rows are those that the script evaluates on after training: ``fit`` was given none."""
+        return self.fit.evaluation.get("split") == "test"
+
+    @property
+    def held_out_name(self) -> str:
+        """What the held-out rows are called."""
+        return "test" if self.is_judged_later else "validation"
+
+    @property
     def outputs_belong_to_loss(self) -> bool:
         """Whether a loss of the user's takes several outputs for one target: quantiles, a mean and a deviation."""
         head, target, losses = self.head, self.target, self.fit.compile.losses

@@ -113,7 +113,7 @@ def leaked_rows(subject: Subject) -> Iterator[Symptom]:
     if rows and share * rows >= ROWS and share > max(LEAKED, 2 * within):
         yield Symptom(
             "leaked-rows",
-            f"About {share:.0%} of the validation rows are among the training rows.",
+            f"About {share:.0%} of the {subject.held_out_name} rows are among the training rows.",
             value=share,
             threshold=LEAKED,
             strength=0.5,

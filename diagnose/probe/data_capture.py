@@ -10,6 +10,7 @@ import numpy as np
 
 from ..evaluation import in_output_order
 from ..trace import ArrayFacts, DataFacts, DataSample
+from .held_out import HowToPredict
 
 MAX_ROWS = 2000
 MAX_BYTES = 20_000_000
@@ -200,18 +201,22 @@ class DataCapture:
             facts.append(tuple(measured))
         return (facts[0], facts[1]), (sample[0], sample[1])
 
-    def measured_rows(self, x: Any, y: Any, rows: np.ndarray) -> tuple[tuple[ArrayFacts, ...], tuple[ArrayFacts, ...]]:
-        """Facts of some rows of inputs and targets; nothing is kept of them."""
+    @property
+    def how_to_predict(self) -> HowToPredict:
+        """How the model is to be asked for predictions on this sample."""
+        return HowToPredict(self.inputs_are_named, self.kind == "arrays")
 
-        def of(leaves: Named) -> tuple[ArrayFacts, ...]:
-            arrays = [(name, leaf, as_array(leaf, rows)) for name, leaf in leaves]
-            return tuple(
-                measured_array(name, array, row_count([(name, leaf)]))
-                for name, leaf, array in arrays
-                if array is not None
-            )
+    def take_sampled(self, x: Any, y: Any, rows: np.ndarray) -> None:
+        """Take some rows of held-out arrays, and measure no others."""
 
-        return of(named_leaves(x, "x")), of(self._target_leaves(y))
+        def of(leaves: Named) -> tuple[tuple[ArrayFacts, ...], Named]:
+            parts = [(name, leaf, as_array(leaf, rows)) for name, leaf in leaves]
+            kept = [(name, leaf, part.copy()) for name, leaf, part in parts if part is not None]
+            facts = tuple(measured_array(name, part, row_count([(name, leaf)])) for name, leaf, part in kept)
+            return facts, [(name, part) for name, _, part in kept]
+
+        (input_facts, inputs), (target_facts, targets) = of(named_leaves(x, "x")), of(self._target_leaves(y))
+        self.validation_facts, self.validation = (input_facts, target_facts), (inputs, targets)
 
     def _facts(self, name: str, leaf: Any, sampled: np.ndarray, start: int, stop: int) -> list[ArrayFacts]:
         size = sampled.nbytes / max(1, len(sampled)) * (stop - start)

@@ -15,20 +15,20 @@ from ..evaluation import output_names
 from ..source import CallSite
 from ..trace import (
     LAYER_STATISTICS,
-    CallbackFacts,
     CompileFacts,
     DataFacts,
     ExceptionFacts,
     FitFacts,
     FitTrace,
-    LaterCall,
     ModelFacts,
     OptimizerFacts,
     Statistics,
 )
 from .data_capture import DataCapture
 from .failures import exception_facts
-from .held_out import evaluate_after
+from .fit_arguments import fit_facts
+from .held_out import HowToPredict, evaluate_after, evaluate_later, trained_on
+from .later_calls import LaterData
 from .model_facts import compile_facts, model_facts
 from .session import ProbeSession, ProbeStop
 from .stepping import StepWatch
@@ -67,6 +67,7 @@ class FitWatch:
         self.steps: StepWatch | None = None
         self._epoch_started = self.started
         self._final: FitTrace | None = None
+        self._how_to_predict = HowToPredict(inputs_are_named=False, restore_randomness=False)
 
     def begin(self, given: dict[str, Any]) -> None:
         """Look at the arguments of ``fit`` before Keras does."""
@@ -158,6 +159,7 @@ class FitWatch:
         trained = state != "raised" and self.steps is not None and self.steps.step > 0
         if model is not None and trained and self.data is not None:
             with session.soft("the model's predictions after training"):
+                self._how_to_predict = self.data.how_to_predict
                 self.evaluation = evaluate_after(self, model)
         with session.soft("the record of a fit"):
             self._final = self.trace()
@@ -173,11 +175,31 @@ class FitWatch:
         """Whether one more call of ``evaluate`` or ``predict`` is to be looked at."""
         return self._final is not None and len(self._final.later_calls) < _LATER_CALLS
 
-    def add_later(self, call: LaterCall) -> None:
+    def add_later(self, data: LaterData) -> None:
         """The model was given these data after its training."""
         if self._final is not None:
-            self._final = replace(self._final, later_calls=(*self._final.later_calls, call))
+            self._final = replace(self._final, later_calls=(*self._final.later_calls, data.call))
+            with self.session.soft("the model's predictions for data given after training"):
+                self._final = self._judged_by(data, self._final)
             self.session.changed()
+
+    def _judged_by(self, data: LaterData, fit: FitTrace) -> FitTrace:
+        """The fit, judged by rows that the script evaluates it on, where it was given none to be validated with."""
+        model, sample = self.model_reference(), fit.sample
+        if data.call.method != "evaluate" or model is None or sample is None or not fit.evaluation:
+            return fit
+        known = fit.data.has_validation or sample.validation_inputs or trained_on(data.inputs, sample, fit.data.rows)
+        if known:
+            return fit
+        held_out = replace(
+            fit,
+            sample=replace(sample, validation_inputs=data.inputs, validation_targets=data.targets),
+            data=replace(fit.data, validation_inputs=data.call.inputs, validation_targets=data.call.targets),
+        )
+        how = replace(self._how_to_predict, restore_randomness=data.from_arrays)
+        evaluation = evaluate_later(held_out, model, how)
+        shared = self.session.samples.shared(held_out) if evaluation else fit
+        return replace(shared, evaluation=evaluation) if evaluation and shared.sample is not None else fit
 
     def trace(self) -> FitTrace | None:
         """What is known so far; None if not even the model could be described."""
@@ -291,62 +313,6 @@ def epoch_callback(watch: FitWatch) -> Any:
             watch.test_begin()
 
     return EpochCallback()
-
-
-def fit_facts(given: dict[str, Any], site: CallSite | None) -> FitFacts:
-    """The schedule that ``fit`` was asked for."""
-    batch_size = given.get("batch_size")
-    if batch_size is None:
-        batch_size = _batch_size_of(given.get("x"))
-    steps = given.get("steps_per_epoch")
-    return FitFacts(
-        epochs=int(given.get("epochs") or 1),
-        batch_size=batch_size,
-        steps_per_epoch=int(steps) if steps else None,
-        shuffle=bool(given.get("shuffle", True)),
-        validation_split=float(given.get("validation_split") or 0.0),
-        initial_epoch=int(given.get("initial_epoch") or 0),
-        site=site,
-        callbacks=callback_facts(given.get("callbacks")),
-    )
-
-
-def callback_facts(callbacks: Any) -> tuple[CallbackFacts, ...]:
-    """Keras's own callbacks among these, and those derived from them."""
-    import keras
-
-    given = getattr(callbacks, "callbacks", callbacks)
-    facts = []
-    for callback in given if isinstance(given, list | tuple) else [given]:
-        own = next((c for c in type(callback).__mro__ if c.__module__.startswith("keras.src.callbacks.")), None)
-        if own not in (None, keras.callbacks.Callback):
-            settings = {
-                name: value
-                for name, value in vars(callback).items()
-                if not name.startswith("_") and isinstance(value, bool | int | float | str)
-            }
-            facts.append(CallbackFacts(own.__name__, settings))
-    return tuple(facts)
-
-
-def _batch_size_of(x: Any) -> int | None:
-    import tensorflow as tf
-
-    from .data_capture import data_kind
-
-    kind = data_kind(x)
-    if kind == "arrays":
-        return 32  # Keras's default
-    if kind == "tf.data":
-        for leaf in tf.nest.flatten(x.element_spec):
-            if getattr(leaf, "shape", None) is not None and leaf.shape.rank:
-                size = leaf.shape[0]
-                if size is not None:
-                    return int(size)
-        size = getattr(x, "_batch_size", None)
-        return int(size) if size is not None and np.ndim(size) == 0 else None
-    size = getattr(x, "batch_size", None)
-    return int(size) if isinstance(size, int) else None
 
 
 def empty_statistics(layers: int) -> Statistics:

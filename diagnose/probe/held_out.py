@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -12,39 +13,91 @@ from .session import untouched_randomness
 
 if TYPE_CHECKING:
     from ..findings import Task
-    from ..trace import ArrayFacts
+    from ..trace import ArrayFacts, DataFacts, DataSample, FitTrace, LossFacts
     from .fit_watch import FitWatch
+
+
+#: Share of the rows expected among the known ones, if they were trained on, that is enough to say so.
+KNOWN_ROWS = 0.25
+
+
+@dataclass(frozen=True)
+class HowToPredict:
+    """How a model is to be asked for predictions.
+
+    Attributes:
+        inputs_are_named: It takes a dict.
+        restore_randomness: False where threads of a pipeline may draw at the same time.
+    """
+
+    inputs_are_named: bool
+    restore_randomness: bool
 
 
 def evaluate_after(watch: FitWatch, model: Any) -> dict[str, Any]:
     """Evaluate on the validation sample, else on the training sample; the model is left as it was."""
-    from ..evaluation import evaluate_model
-
     if watch.data is None:
         return {}
     data, sample = watch.data.finish()
     if sample is None or not sample.targets:
         return {}
-    held_out = bool(sample.validation_inputs and sample.validation_targets)
-    if held_out and _row_shapes(sample.validation_targets) != _row_shapes(sample.targets):
-        held_out = False  # labels encoded in another way: such a validation fails, or means something else
-    inputs = sample.validation_inputs if held_out else sample.inputs
-    targets = sample.validation_targets if held_out else sample.targets
     losses = watch.compile_facts.losses if watch.compile_facts else ()
+    split = "validation" if _holds_out(sample) else "training"
+    return _evaluated(model, (data, sample, losses), split, watch.data.how_to_predict)
+
+
+def evaluate_later(fit: FitTrace, model: Any, how: HowToPredict) -> dict[str, Any]:
+    """Evaluate on the held-out rows of a fit's sample, which came after it; empty where their labels look otherwise."""
+    if fit.sample is None or not fit.sample.targets or not _holds_out(fit.sample):
+        return {}
+    return _evaluated(model, (fit.data, fit.sample, fit.compile.losses), "test", how)
+
+
+def trained_on(inputs: Sequence[np.ndarray], sample: DataSample, rows: int | None) -> bool:
+    """Whether rows are those that were trained on, of which a sample is known; what cannot be told counts as yes.
+
+    Args:
+        rows: How many were trained on, None if unknown.
+    """
+    if not inputs or not sample.inputs or inputs[0].shape[1:] != sample.inputs[0].shape[1:] or not len(inputs[0]):
+        return True
+    known = {row.tobytes() for row in _comparable(sample.inputs[0])}
+    hits = sum(row.tobytes() in known for row in _comparable(inputs[0]))
+    seen = len(sample.inputs[0])
+    return hits > KNOWN_ROWS * len(inputs[0]) * seen / max(rows or seen, seen)
+
+
+def _comparable(array: np.ndarray) -> np.ndarray:
+    return np.ascontiguousarray(array, dtype=np.float32) if array.dtype.kind in "biuf" else array
+
+
+def _holds_out(sample: DataSample) -> bool:
+    """Whether there are held-out rows, with labels that look like the training's: others mean something else."""
+    given = bool(sample.validation_inputs and sample.validation_targets)
+    return given and _row_shapes(sample.validation_targets) == _row_shapes(sample.targets)
+
+
+def _evaluated(
+    model: Any, fit: tuple[DataFacts, DataSample, Sequence[LossFacts]], split: str, how: HowToPredict
+) -> dict[str, Any]:
+    from ..evaluation import evaluate_model
+
+    data, sample, losses = fit
+    inputs = sample.inputs if split == "training" else sample.validation_inputs
+    targets = sample.targets if split == "training" else sample.validation_targets
     logits = [loss.from_logits for loss in losses] or [False]
     tasks = _tasks(data.targets, [loss.name for loss in losses], model)
-    names = [name for name, _ in watch.data.training[0]]
     given: Any = inputs[0] if len(inputs) == 1 else list(inputs)
-    if watch.data.inputs_are_named:
-        given = dict(zip(names, inputs, strict=False))
+    if how.inputs_are_named:
+        given = dict(zip([facts.name for facts in data.inputs], inputs, strict=False))
     state = Snapshot.of(model)
-    with untouched_randomness(restore=watch.data.kind == "arrays"):
+    with untouched_randomness(restore=how.restore_randomness):
         result = evaluate_model(
             on_one_device(model),
             given,
             targets[0] if len(targets) == 1 else list(targets),
             tasks[0] if len(tasks) == 1 else tasks,
-            "validation" if held_out else "training",
+            split,
             logits[0] if len(targets) == 1 else (logits * len(targets))[: len(targets)],
         )
     _restore_state(model, state)

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any
+
+import numpy as np
 
 from ..evaluation import output_names
 from ..source import CallSite
@@ -16,8 +19,27 @@ from .validation_batches import ValidationBatches
 LEAST_ROWS = 8
 
 
-def array_call(model: Any, method: str, given: Mapping[str, Any], site: CallSite | None) -> LaterCall | None:
-    """What is in a call's ``x`` and ``y``, measured on a sample of their rows; None for pipelines and few rows."""
+@dataclass(frozen=True)
+class LaterData:
+    """What one call was given: what the trace keeps of it, and the rows themselves, as far as they were taken."""
+
+    call: LaterCall
+    inputs: tuple[np.ndarray, ...]
+    targets: tuple[np.ndarray, ...]
+    from_arrays: bool
+
+    @classmethod
+    def of(cls, method: str, capture: DataCapture, site: CallSite | None) -> LaterData | None:
+        """What was captured; None where it is too little."""
+        (inputs, targets), rows = capture.validation_facts, capture.validation
+        if not inputs or inputs[0].rows_seen < LEAST_ROWS:
+            return None
+        arrays = [tuple(array for _, array in leaves) for leaves in rows]
+        return cls(LaterCall(method, inputs, targets, site), arrays[0], arrays[1], capture.kind == "arrays")
+
+
+def array_call(model: Any, method: str, given: Mapping[str, Any], site: CallSite | None) -> LaterData | None:
+    """What is in a call's ``x`` and ``y``: a sample of their rows; None for pipelines and few rows."""
     x, y = given.get("x"), given.get("y")
     if x is None or data_kind(x) != "arrays":
         return None  # looking at a pipeline would take its elements
@@ -26,11 +48,11 @@ def array_call(model: Any, method: str, given: Mapping[str, Any], site: CallSite
     if rows is None or rows < LEAST_ROWS:
         return None
     capture = DataCapture(kind="arrays", note=lambda _: None, output_names=output_names(model))
-    inputs, targets = capture.measured_rows(x, y, chosen_rows(leaves, 0, rows))
-    return LaterCall(method, inputs, targets, site) if inputs else None
+    capture.take_sampled(x, y, chosen_rows([*leaves, *named_leaves(y, "y")], 0, rows))
+    return LaterData.of(method, capture, site)
 
 
-def batches_watched(session: ProbeSession, model: Any, site: CallSite | None, add: Callable[[LaterCall], None]) -> Any:
+def batches_watched(session: ProbeSession, model: Any, site: CallSite | None, add: Callable[[LaterData], None]) -> Any:
     """A callback for ``evaluate`` that takes a sample of the batches of a pipeline as they pass by.
 
     Args:
@@ -53,8 +75,9 @@ def batches_watched(session: ProbeSession, model: Any, site: CallSite | None, ad
         def on_test_end(self, logs: Any = None) -> None:
             with session.soft("data given after training"):
                 batches.detach(model)
-                data, _ = capture.finish()
-                if data.validation_inputs and data.validation_inputs[0].rows_seen >= LEAST_ROWS:
-                    add(LaterCall("evaluate", data.validation_inputs, data.validation_targets, site))
+                capture.finish()
+                data = LaterData.of("evaluate", capture, site)
+                if data is not None:
+                    add(data)
 
     return Passing()

@@ -110,14 +110,16 @@ def _bound(signature: inspect.Signature, *args: Any, **kwargs: Any) -> inspect.B
 
 def _looked_at(session: ProbeSession, name: str, model: Any, bound: inspect.BoundArguments | None) -> None:
     """Tell the last fit of a model what the model is given now."""
-    watch = session.trained.get(model) if bound is not None and not session.is_inside else None
-    if bound is None or watch is None or not watch.wants_later_calls:
+    if bound is None or session.is_inside:
         return
     with session.soft("data given after training"), session.ours():
+        watch = session.trained.get(model)
+        if watch is None or not watch.wants_later_calls:
+            return
         site = session.finder.site(sys._getframe(2))
-        call = array_call(model, name, bound.arguments, site)
-        if call is not None:
-            watch.add_later(call)
+        data = array_call(model, name, bound.arguments, site)
+        if data is not None:
+            watch.add_later(data)
         elif name == "evaluate" and data_kind(bound.arguments.get("x")) != "arrays":
             watching = batches_watched(session, model, site, watch.add_later)
             bound.arguments["callbacks"] = with_callback(bound.arguments.get("callbacks"), watching)

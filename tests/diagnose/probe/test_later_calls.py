@@ -108,3 +108,52 @@ m.evaluate(x, y, callbacks=keras.callbacks.CallbackList([], model=m), verbose=0)
     assert trace.state == "completed", trace.exception
     assert not trace.notes
     assert np.isclose(trace.fits[0].later_calls[-1].inputs[0].std, 1, atol=0.1)
+
+
+SPLIT = """\
+train, test = slice(0, 96), slice(96, 320)
+m = keras.Sequential([L.Dense(8, "relu"), L.Dense(1, "sigmoid")])
+m.compile(keras.optimizers.Adam(0.05), "binary_crossentropy")
+m.fit(x[train], y[train], epochs=20, verbose=0{more})
+"""
+
+
+@pytest.mark.parametrize(
+    ("more", "later", "split"),
+    [
+        ("", "m.evaluate(x[test], y[test], verbose=0)", "test"),
+        ("", "m.evaluate(tf.data.Dataset.from_tensor_slices((x[test], y[test])).batch(32), verbose=0)", "test"),
+        ("", "m.evaluate(x[train], y[train], verbose=0)\nm.evaluate(x[test], y[test], verbose=0)", "test"),
+        ("", "m.evaluate(x[train], y[train], verbose=0)", "training"),
+        ("", "m.evaluate(x[train][::-1], y[train][::-1], verbose=0)", "training"),
+        ("", "m.predict(x[test], verbose=0)", "training"),
+        (", validation_split=0.3", "m.evaluate(x[test], y[test], verbose=0)", "validation"),
+    ],
+)
+def test_rows_evaluated_later_judge_a_model_that_was_not_validated(
+    watch: Callable[..., Trace], more: str, later: str, split: str
+) -> None:
+    (fit,) = watch(SPLIT.format(more=more) + later + "\n").fits
+    assert fit.evaluation["split"] == split
+    assert fit.evaluation["skill"] > 0.5
+    sample = fit.sample
+    assert sample is not None
+    if split == "test":
+        assert fit.evaluation["rows"] == len(sample.validation_inputs[0]) == len(sample.validation_targets[0]) == 224
+        assert fit.data.validation_inputs[0].rows_seen == 224
+        assert not fit.data.has_validation
+    else:
+        assert len(sample.validation_inputs) == (split == "validation")
+
+
+def test_random_numbers_are_drawn_as_if_nobody_had_judged(watch: Callable[..., Trace]) -> None:
+    source = SPLIT.format(more="") + (
+        "m.evaluate(x[test], y[test], verbose=0)\n"
+        "drawn = [float(np.random.rand()), float(keras.random.uniform(())), float(tf.random.uniform(()))]\n"
+        "m.name = str(drawn)\nm.fit(x, y, verbose=0)\n"
+    )
+    judged = watch(source)
+    left_alone = watch(source.replace("x[test], y[test]", "x[test][:4], y[test][:4]"))
+    assert [trace.fits[0].evaluation["split"] for trace in (judged, left_alone)] == ["test", "training"]
+    assert judged.fits[1].model.name == left_alone.fits[1].model.name
+    assert judged.fits[1].model.name.startswith("[0.")
