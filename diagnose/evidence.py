@@ -224,8 +224,10 @@ EVIDENCE: Mapping[str, Evidence] = {
         {"nonfinite-loss": 0.1},
     ),
     "units": Evidence({"narrow-layer": 0.8}, {"below-reference": 0.1}),
-    "batch_normalization": Evidence({"stale-moving-statistics": 0.85}, {"below-reference": 0.1, "overfitting": 0.2}),
-    "overfitting": Evidence({"overfitting": 0.5}),
+    "batch_normalization": Evidence(
+        {"stale-moving-statistics": 0.85}, {"below-reference": 0.1, "overfitting": 0.2, "learned-by-heart": 0.2}
+    ),
+    "overfitting": Evidence({"overfitting": 0.5, "learned-by-heart": 0.5}),
 }
 
 #: Kinds that name a single layer, by the layer of their main symptom.

@@ -266,7 +266,8 @@ def _details(kind: str, subject: Subject, symptoms: Sequence[Symptom], where: La
         details |= {"direction": "too high", "suggested_rate": 0.2 if (symptoms[0].value or 0) > 0.5 else 0.1}
     elif kind == "overfitting":
         details["direction"] = "too high"
-        details["suggested_epochs"] = max(1, int(symptoms[0].details.get("best_epoch", 0)) + 1)
+        best = symptoms[0].details.get("best_epoch")
+        details["suggested_epochs"] = None if best is None else max(1, int(best) + 1)
     elif kind == "optimizer":
         details |= _optimizer_details(symptoms[0])
     elif kind == "regularization":

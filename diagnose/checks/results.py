@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from ..findings import Symptom
-from ..gate import shortfall
+from ..gate import FLOOR, Z, shortfall
 from ..measures import updates_made
 from .registry import check
 from .step_size import FEW_UPDATES
@@ -114,6 +114,33 @@ def overfitting(subject: Subject) -> Iterator[Symptom]:
             epoch=lowest,
             strength=min(0.9, 0.4 + rise / 4),
             details={"best_epoch": lowest},
+        )
+
+
+@check("learned-by-heart", requires=("accuracy", "evaluation"))
+def learned_by_heart(subject: Subject) -> Iterator[Symptom]:
+    """The accuracy in training is far above that on the test rows, and nothing was validated on the way.
+
+    Symptom: The accuracy of the last epoch exceeds that on the rows that the script evaluates later by more than 0.1,
+        and by more than 1.645 standard errors of the latter.
+    Why: The network learns its training rows by heart.
+    Threshold and its source: As for a skill below the references (``gate``): 0.1, and one-sided 95 %.
+    When not: Small networks of great skill, whose gap stays below that; without a skill below the references a gap is
+        no fault.
+    """
+    facts = subject.fit.evaluation
+    rows, held_out = facts.get("rows"), facts.get("score")
+    if not subject.is_judged_later or facts.get("metric") != "accuracy" or not rows or held_out is None:
+        return
+    known = float(subject.accuracies()[-1])
+    gap, error = known - float(held_out), float(np.sqrt(held_out * (1 - held_out) / rows))
+    if np.isfinite(gap) and gap > max(FLOOR, Z * error):
+        yield Symptom(
+            "learned-by-heart",
+            f"The accuracy is {known:.0%} in training and {held_out:.0%} on the test rows.",
+            value=gap,
+            threshold=FLOOR,
+            strength=min(0.9, 0.4 + gap),
         )
 
 

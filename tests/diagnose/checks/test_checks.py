@@ -40,6 +40,7 @@ from check_traces import (
     run,
     scaled,
     schedule,
+    scored_later,
     silent,
     stopped_early,
     subtracting,
@@ -523,6 +524,11 @@ TABLE = [  # one row: id of the check, traces that show it, near misses that do 
         "overfitting",
         [validated(0.7, 0.5, 0.4, 0.5, 0.6, 0.8, 1.0)],
         [validated(0.7, 0.5, 0.4, 0.39, 0.38, 0.4, 0.41)],
+    ),
+    (
+        "learned-by-heart",
+        [scored_later(0.99, 0.7), scored_later(0.8, 0.55)],
+        [scored_later(0.99, 0.9), scored_later(0.99, 0.7, split="validation"), scored_later(0.99, 0.85, rows=10)],
     ),
     (
         "noisy-batches",
