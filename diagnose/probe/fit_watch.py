@@ -178,6 +178,7 @@ class FitWatch:
     def add_later(self, data: LaterData) -> None:
         """The model was given these data after its training."""
         if self._final is not None:
+            data = data.in_order_of(self._final.data.inputs)
             self._final = replace(self._final, later_calls=(*self._final.later_calls, data.call))
             with self.session.soft("the model's predictions for data given after training"):
                 self._final = self._judged_by(data, self._final)

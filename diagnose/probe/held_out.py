@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from .fit_watch import FitWatch
 
 
+#: Rows below which those that come later do not judge a model: one of them is more than 5 % of the accuracy.
+JUDGING_ROWS = 20
 #: Share of the rows expected among the known ones, if they were trained on, that is enough to say so.
 KNOWN_ROWS = 0.25
 
@@ -49,6 +51,8 @@ def evaluate_after(watch: FitWatch, model: Any) -> dict[str, Any]:
 def evaluate_later(fit: FitTrace, model: Any, how: HowToPredict) -> dict[str, Any]:
     """Evaluate on the held-out rows of a fit's sample, which came after it; empty where their labels look otherwise."""
     if fit.sample is None or not fit.sample.targets or not _holds_out(fit.sample):
+        return {}
+    if len(fit.sample.validation_targets[0]) < JUDGING_ROWS:
         return {}
     return _evaluated(model, (fit.data, fit.sample, fit.compile.losses), "test", how)
 

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
 from ..evaluation import output_names
 from ..source import CallSite
-from ..trace import LaterCall
+from ..trace import ArrayFacts, LaterCall
 from .data_capture import DataCapture, chosen_rows, data_kind, named_leaves, row_count
 from .session import ProbeSession
 from .validation_batches import ValidationBatches
@@ -36,6 +36,16 @@ class LaterData:
             return None
         arrays = [tuple(array for _, array in leaves) for leaves in rows]
         return cls(LaterCall(method, inputs, targets, site), arrays[0], arrays[1], capture.kind == "arrays")
+
+    def in_order_of(self, trained: Sequence[ArrayFacts]) -> LaterData:
+        """The same with inputs that are given by name in the order in which the training got them."""
+        names = [facts.name for facts in self.call.inputs]
+        wanted = [facts.name for facts in trained]
+        if sorted(names) != sorted(wanted) or len(set(names)) < len(names):
+            return self
+        order = [names.index(name) for name in wanted]
+        call = replace(self.call, inputs=tuple(self.call.inputs[place] for place in order))
+        return replace(self, call=call, inputs=tuple(self.inputs[place] for place in order))
 
 
 def array_call(model: Any, method: str, given: Mapping[str, Any], site: CallSite | None) -> LaterData | None:

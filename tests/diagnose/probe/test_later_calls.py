@@ -157,3 +157,19 @@ def test_random_numbers_are_drawn_as_if_nobody_had_judged(watch: Callable[..., T
     assert [trace.fits[0].evaluation["split"] for trace in (judged, left_alone)] == ["test", "training"]
     assert judged.fits[1].model.name == left_alone.fits[1].model.name
     assert judged.fits[1].model.name.startswith("[0.")
+
+
+def test_inputs_given_by_name_in_another_order(watch: Callable[..., Trace]) -> None:
+    (fit,) = watch(
+        """\
+a, b = keras.Input((3,), name="a"), keras.Input((3,), name="b")
+m = keras.Model({"a": a, "b": b}, L.Dense(1, "sigmoid")(L.Concatenate()([a, b])))
+m.compile(keras.optimizers.Adam(0.1), "binary_crossentropy")
+left, right = x[:, :3], 5 + x[:, 3:]
+m.fit({"a": left[:96], "b": right[:96]}, y[:96], epochs=20, verbose=0)
+m.evaluate({"b": right[96:], "a": left[96:]}, y[96:], verbose=0)
+"""
+    ).fits
+    assert [round(facts.mean) for facts in fit.later_calls[0].inputs] == [0, 5]
+    assert fit.evaluation["split"] == "test"
+    assert fit.evaluation["skill"] > 0.5
