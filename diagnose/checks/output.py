@@ -230,10 +230,12 @@ def mismatched_output_units(subject: Subject) -> Iterator[Symptom]:
     Why: One number cannot tell several unordered classes apart; missing columns are broadcast or make the loss fail.
     Threshold and its source: Structural; case 50079585.
     When not: More units than classes with a sparse loss only waste a little; one linear unit on whole numbers may be
-        a regression, and says less; a loss of the user's may want quantiles, or a mean and a deviation.
+        a regression, and says less; a loss of the user's that does not fail may want quantiles, or a mean
+        and a deviation.
     """
     head, target, task = subject.head, subject.target, subject.task
-    if head is None or target is None or head.units is None or subject.outputs_belong_to_loss:
+    failed = subject.fit.state == "raised"
+    if head is None or target is None or head.units is None or (subject.outputs_belong_to_loss and not failed):
         return
     units, width, classes = head.units, columns(target), task.classes or 0
     expected: int | None = None

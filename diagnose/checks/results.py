@@ -130,7 +130,8 @@ def learned_by_heart(subject: Subject) -> Iterator[Symptom]:
     """
     facts = subject.fit.evaluation
     rows, held_out = facts.get("rows"), facts.get("score")
-    if not subject.is_judged_later or facts.get("metric") != "accuracy" or not rows or held_out is None:
+    known_as = ("accuracy", "balanced_accuracy")
+    if not subject.is_judged_later or facts.get("metric") not in known_as or not rows or held_out is None:
         return
     known = float(subject.accuracies()[-1])
     gap, error = known - float(held_out), float(np.sqrt(held_out * (1 - held_out) / rows))

@@ -17,7 +17,7 @@ from .subject import ACCURACIES, Subject
 
 SMOOTHING = 0.4
 LARGE_PENALTY = 0.1
-SHRUNK = 0.1
+SHRUNK = 0.5
 INVERTED = 1.5
 OUTWEIGHS = 10.0
 
@@ -162,11 +162,12 @@ def excessive_regularization(subject: Subject) -> Iterator[Symptom]:
     """Penalties on the weights outweigh the data.
 
     Symptom: In the last third of the run the penalty is larger than the data's part of the loss; or it was in the first
-        third, and the penalized weights have shrunk to a tenth; or, where it was not measured, a layer's L1 or L2
-        factor is 0.1 or more.
+        third, and the penalized weights have shrunk to less than half; or, where it was not measured, a layer's L1 or
+        L2 factor is 0.1 or more.
     Why: The cheapest way down is then to shrink the weights towards zero, whatever the data say.
     Threshold and its source: Half of the loss; a factor of 0.1 is ten times Keras's default of 0.01, which is itself a
-        strong penalty (Krizhevsky et al. 2012 use 5e-4).
+        strong penalty (Krizhevsky et al. 2012 use 5e-4). Half of the weights: healthy programs keep 0.9 of the norm of
+        penalized layers or more, programs with factors of 1 less than 0.4.
     When not: Deliberately sparse models; networks that learn all the same, whose penalty is large only because the
         data's loss has become small.
     """
@@ -199,7 +200,7 @@ def excessive_regularization(subject: Subject) -> Iterator[Symptom]:
 
 
 def _has_crushed(subject: Subject) -> bool:
-    """Whether the weights of a penalized layer shrank to a tenth, so that little is left to be penalized."""
+    """Whether the weights of a penalized layer shrank to less than half, so that little is left to be penalized."""
     norms = subject.series("weight_norm")
     if norms is None or len(norms) < 2:
         return False
