@@ -30,7 +30,8 @@ _FAILED = {"failed-training": 0.3}
 
 EVIDENCE: Mapping[str, Evidence] = {
     "missing_values": Evidence(
-        {"nonfinite-inputs": 0.97, "nonfinite-labels": 0.97, "nonfinite-batch": 0.97}, {"nonfinite-loss": 0.2}
+        {"nonfinite-inputs": 0.97, "nonfinite-labels": 0.97, "nonfinite-batch": 0.97, "placeholder-values": 0.9},
+        {"nonfinite-loss": 0.2},
     ),
     "frozen_weights": Evidence({"frozen-weights": 0.95, "frozen-random-weights": 0.85}, _STUCK),
     "output_activation": Evidence(

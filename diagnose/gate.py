@@ -80,7 +80,13 @@ TELLING = frozenset(
         "unsuitable-output-activation",
         "mismatched-output-units",
     }
-    | {"mismatched-validation-inputs", "mismatched-test-inputs", "shifted-inputs", "shifted-class-shares"}
+    | {
+        "mismatched-validation-inputs",
+        "mismatched-test-inputs",
+        "placeholder-values",
+        "shifted-inputs",
+        "shifted-class-shares",
+    }
     | {"starved-training-set", "misaligned-labels", "permuted-classes", "permuted-target-columns", "swapped-outputs"}
     | {"inverted-class-weights", "sorted-labels", "scaled-class-labels", "out-of-range-labels"}
 )

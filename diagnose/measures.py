@@ -65,18 +65,42 @@ def class_shares(labels: ArrayFacts) -> tuple[float, ...]:
     return ()
 
 
+#: Changes of label from one row to the next, as a share of those that rows in random order show, below which rows count
+#: as coming in blocks. With n rows the share of a random order deviates from 1 by less than 2 / sqrt(n).
+IN_BLOCKS = 0.1
+
+
 def labels_are_sorted(fit: FitTrace) -> bool | None:
     """Whether the sampled rows come ordered by class, None when that cannot be seen."""
+    labels = _label_sequence(fit)
+    if labels is None:
+        return None
+    changes = int(np.count_nonzero(np.diff(labels)))
+    return changes == len(np.unique(labels)) - 1
+
+
+def batches_come_in_blocks(fit: FitTrace) -> bool:
+    """Whether training gets the classes one after the other: the labels hardly change from row to row.
+
+    Of batches, the sample holds the rows in the order in which training got them, which a small buffer hardly shuffles.
+    """
+    labels = None if fit.data.kind == "arrays" else _label_sequence(fit)
+    if labels is None or len(labels) < 40:
+        return False
+    _, counts = np.unique(labels, return_counts=True)
+    expected = (len(labels) - 1) * (1 - float(np.sum((counts / len(labels)) ** 2)))
+    return int(np.count_nonzero(np.diff(labels))) < IN_BLOCKS * expected
+
+
+def _label_sequence(fit: FitTrace) -> np.ndarray | None:
+    """Labels of the sampled rows, None where there are too few, or one class only."""
     if fit.sample is None or not fit.sample.targets:
         return None
     labels = np.asarray(fit.sample.targets[0])
     if labels.ndim == 2 and labels.shape[1] > 1:
         labels = labels.argmax(axis=1)
     labels = labels.reshape(len(labels), -1)[:, 0] if labels.ndim > 1 else labels
-    if len(labels) < 4 or len(np.unique(labels)) < 2:
-        return None
-    changes = int(np.count_nonzero(np.diff(labels)))
-    return changes == len(np.unique(labels)) - 1
+    return labels if len(labels) >= 4 and len(np.unique(labels)) >= 2 else None
 
 
 def largest_scale(inputs: ArrayFacts) -> float:

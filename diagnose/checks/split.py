@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from ..findings import Symptom
-from ..measures import class_shares, inputs_are_tokens
+from ..measures import batches_come_in_blocks, class_shares, inputs_are_tokens
 from ..trace import ArrayFacts
 from .registry import check
 from .subject import Subject
@@ -52,12 +52,13 @@ def shifted_class_shares(subject: Subject) -> Iterator[Symptom]:
     Why: What is frequent in training is predicted too often; classes that training hardly has are not learned.
     Threshold and its source: 0.2, our choice: one row in five would have to change its class. Three standard errors of
         a share on the smaller set (Agresti 2013).
-    When not: Class or sample weights make up for it; rows resampled on purpose, which then learn well.
+    When not: Class or sample weights make up for it; rows resampled on purpose, which then learn well; batches that
+        bring one class after the other, of which only the first were seen.
     """
     data = subject.fit.data
     if not data.targets or not data.validation_targets or subject.task.kind not in ("binary", "multiclass"):
         return
-    if data.has_class_weight or data.has_sample_weight:
+    if data.has_class_weight or data.has_sample_weight or batches_come_in_blocks(subject.fit):
         return
     shares = _shares(data.targets[0]), _shares(data.validation_targets[0])
     rows = min(data.targets[0].rows_seen, data.validation_targets[0].rows_seen)

@@ -19,6 +19,7 @@ from check_traces import (
     REFERENCE,
     Table,
     X,
+    among_neighbours,
     beside,
     dense,
     firing,
@@ -27,6 +28,7 @@ from check_traces import (
     given_later,
     glorot,
     gradients,
+    holding,
     in_batches,
     initial,
     judged_on,
@@ -344,11 +346,13 @@ TABLE = [  # one row: id of the check, traces that show it, near misses that do 
         [
             *(unshuffled(False), unshuffled(True, split=0.2), in_batches(unshuffled(True), 32)),
             in_batches(unshuffled(True), None, 60),
+            in_batches(unshuffled(True, among_neighbours), None, 60),  # as a small buffer shuffles
         ],
         [
             *(unshuffled(True), unshuffled(False, GENERATOR.permutation), unshuffled(True, GENERATOR.permutation, 0.2)),
             in_batches(unshuffled(False, np.random.default_rng(1).permutation), 32),
             in_batches(unshuffled(True), 120),
+            unshuffled(True, among_neighbours, 0.2),
             in_batches(unshuffled(True), None, 5),  # one batch of unknown size per epoch
         ],
     ),
@@ -526,6 +530,11 @@ TABLE = [  # one row: id of the check, traces that show it, near misses that do 
         [validated(0.7, 0.5, 0.4, 0.39, 0.38, 0.4, 0.41)],
     ),
     (
+        "placeholder-values",
+        [holding(-9999.0, 5), holding(250.0, 3)],
+        [fit_trace(), holding(-9999.0, 2), holding(6.0, 9), holding(0.0, 60)],
+    ),
+    (
         "learned-by-heart",
         [scored_later(0.99, 0.7), scored_later(0.8, 0.55)],
         [scored_later(0.99, 0.9), scored_later(0.99, 0.7, split="validation"), scored_later(0.99, 0.85, rows=10)],
@@ -589,6 +598,22 @@ def test_unlearnable_labels() -> None:
     assert "unlearnable-labels" not in run(with_evaluation(skill=0.4, split="validation"), nothing)
     assert "unlearnable-labels" in run(with_evaluation(skill=0.4, split="training"), nothing)  # learned by heart
     assert "unlearnable-labels" not in run(with_evaluation(skill=0.6, split="training"), nothing)
+
+
+def test_a_network_at_the_loss_of_a_constant_may_be_a_little_above_by_chance() -> None:
+    nothing = ReferenceScores(0.0, 0.0, 0.01, "linear", "accuracy", 400)
+    lucky = with_evaluation(skill=0.08, split="validation")
+    assert "unlearnable-labels" in run(replace(lucky, epoch_metrics={"loss": (0.70, 0.695)}), nothing)
+    assert "unlearnable-labels" not in run(replace(lucky, epoch_metrics={"loss": (0.70, 0.5)}), nothing)
+
+
+def test_shares_of_classes_that_come_one_after_the_other_are_not_compared() -> None:
+    def trained(labels: np.ndarray) -> FitTrace:
+        return in_batches(fit_trace(data=data(X, labels, (X, IDS)), x=X, y=labels), 16, 60)
+
+    uneven = np.repeat([0, 1, 2], [90, 25, 5])
+    assert "shifted-class-shares" in run(trained(GENERATOR.permutation(uneven)))
+    assert "shifted-class-shares" not in run(trained(uneven))
 
 
 def test_of_sequences_and_after_few_updates_unlearnable_labels_say_less() -> None:
