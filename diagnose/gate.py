@@ -90,8 +90,6 @@ TELLING = frozenset(
     | {"starved-training-set", "misaligned-labels", "permuted-classes", "permuted-target-columns", "swapped-outputs"}
     | {"inverted-class-weights", "sorted-labels", "scaled-class-labels", "out-of-range-labels"}
 )
-#: Symptoms that no healthy program showed together (106 runs, 2026-11-30): a handful of passes, and still on the way.
-TELLING_TOGETHER = frozenset({"few-passes", "unconverged-loss"})
 #: Skill, and share of a constant prediction's loss, beyond which a network without a reference is left alone.
 GOOD, GOOD_LOSS = 0.8, 0.5
 #: Symptoms that show it only while there is no skill to go by.
@@ -174,20 +172,16 @@ def judge(subject: Subject, symptoms: Iterable[Symptom]) -> Judgement:
         reasons.append("nonfinite-prediction")
     gap = shortfall(subject)
     if not reasons and gap is not None and not unfinished and _is_behind(gap, subject):
-        reasons.extend(_telling(found))
+        reasons.extend(sorted(found & TELLING))
     if subject.skill is None or subject.reference.best is None:
         if not unfinished and _leaves_much(subject):
-            reasons.extend(_telling(found))
+            reasons.extend(sorted(found & TELLING))
         no_skill = subject.skill is None or subject.skill < 0.5
         reasons.extend(name for name in sorted(WITHOUT_SKILL) if name in found and no_skill)
     elif max(subject.skill, subject.reference.best) < NOTHING and not unfinished and _would_learn_by_heart(subject):
         stands_still = found >= WITHOUT_SKILL and "too-few-updates" not in found
         reasons.extend(sorted(WITHOUT_SKILL) if stands_still else ())
     return Judgement(bool(reasons), tuple(reasons))
-
-
-def _telling(found: set[str]) -> list[str]:
-    return sorted((found & TELLING) | (TELLING_TOGETHER if found >= TELLING_TOGETHER else set()))
 
 
 def _is_behind(gap: Shortfall, subject: Subject) -> bool:
