@@ -42,5 +42,6 @@ def test_trials_score_the_evaluation_that_shows_the_fault():
 
     assert scored(mistaken) == 0
     assert scored(LaterCall("predict", known.inputs), evaluated, mistaken) == 1
-    assert scored(predicted, mistaken) is None  # what predict should say is not known
+    assert scored(predicted, mistaken) == 0
+    assert scored(predicted) is None  # what predict should say is not known
     assert scored(evaluated) is None

@@ -61,7 +61,9 @@ def mismatched_test_inputs(subject: Subject) -> Iterator[Symptom]:
     data = subject.fit.data
     if inputs_are_tokens(subject.fit) or starts_with_normalization(subject.fit):
         return
-    for number, call in enumerate(subject.fit.later_calls):
+    # Evaluations first: they come with labels, so that a patch can be proven on them.
+    calls = sorted(enumerate(subject.fit.later_calls), key=lambda pair: pair[1].method != "evaluate")
+    for number, call in calls:
         for train, given in _matched(data.inputs, call.inputs):
             symptom = _mismatch("mismatched-test-inputs", f"The inputs of {call.method}()", train, given)
             if symptom is not None and symptom.details["certain"]:
@@ -72,11 +74,8 @@ def mismatched_test_inputs(subject: Subject) -> Iterator[Symptom]:
 
 
 def _matched(train: Sequence[ArrayFacts], given: Sequence[ArrayFacts]) -> list[tuple[ArrayFacts, ArrayFacts]]:
-    """The arrays of two calls that mean the same: by name where all names are known, else by place."""
-    by_name = {facts.name: facts for facts in given}
-    names = [facts.name for facts in train]
-    others = [by_name[name] for name in names] if set(names) == set(by_name) else given
-    same = [(one, other) for one, other in zip(train, others, strict=False) if one.shape[1:] == other.shape[1:]]
+    """The arrays of two calls that mean the same, put in one order by the probe; none if one has another shape."""
+    same = [(one, other) for one, other in zip(train, given, strict=False) if one.shape[1:] == other.shape[1:]]
     return same if len(train) == len(given) == len(same) else []
 
 

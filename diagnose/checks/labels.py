@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from ..findings import Symptom
-from ..gate import FLOOR, NOTHING
+from ..gate import NOTHING
 from ..losses import BINARY, MARGIN, SPARSE
 from ..measures import (
     batches_come_in_blocks,
@@ -25,8 +25,6 @@ from .subject import Subject
 
 IMBALANCE = 10.0
 KNOWN = 0.5
-#: Share of a constant's loss: what stays above never got below it, as in ``trivial-loss``.
-AT_CONSTANT = 0.98
 
 
 @check("nonfinite-labels", requires=("targets",))
@@ -224,17 +222,11 @@ def _has_several_batches(fit: FitTrace) -> bool:
     return (fit.updates or 0) > 2 * max(1, len(fit.epoch_seconds))
 
 
-def _is_at_constant(subject: Subject) -> bool:
-    finite, trivial = subject.losses[np.isfinite(subject.losses)], subject.trivial_loss
-    return bool(finite.size) and trivial is not None and trivial > 0 and float(finite.min()) >= AT_CONSTANT * trivial
-
-
 @check("unlearnable-labels", requires=("evaluation", "reference scores"))
 def unlearnable_labels(subject: Subject) -> Iterator[Symptom]:
     """Neither the network nor any reference learner finds anything in the data.
 
-    Symptom: The best reference learner's skill is below 0.05, and so is the network's (0.1 if its loss never got below
-        that of a constant prediction); where that is known on its own
+    Symptom: The best reference learner's skill is below 0.05, and so is the network's; where that is known on its own
         training rows only, below 0.5, since labels without a rule can be learned by heart.
     Why: The labels may be unrelated to the inputs (shuffled apart, wrong column), or hidden behind an encoding.
     Threshold and its source: 0.05 of the way from trivial to perfect, about the sampling error on 400 rows
@@ -249,8 +241,6 @@ def unlearnable_labels(subject: Subject) -> Iterator[Symptom]:
         return
     flat = all(len(item.shape) <= 2 for item in subject.fit.data.inputs) and not inputs_are_tokens(subject.fit)
     nothing = max(NOTHING, 1 / float(np.sqrt(subject.reference.rows)))
-    if best < nothing and _is_at_constant(subject):
-        nothing = FLOOR  # chance alone may lift a network that never got below a constant's loss a little higher
     by_heart = subject.fit.evaluation.get("split") == "training" and skill < KNOWN
     if best < nothing and (skill < nothing or by_heart):
         yield Symptom(

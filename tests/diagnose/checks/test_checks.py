@@ -600,13 +600,6 @@ def test_unlearnable_labels() -> None:
     assert "unlearnable-labels" not in run(with_evaluation(skill=0.6, split="training"), nothing)
 
 
-def test_a_network_at_the_loss_of_a_constant_may_be_a_little_above_by_chance() -> None:
-    nothing = ReferenceScores(0.0, 0.0, 0.01, "linear", "accuracy", 400)
-    lucky = with_evaluation(skill=0.08, split="validation")
-    assert "unlearnable-labels" in run(replace(lucky, epoch_metrics={"loss": (0.70, 0.695)}), nothing)
-    assert "unlearnable-labels" not in run(replace(lucky, epoch_metrics={"loss": (0.70, 0.5)}), nothing)
-
-
 def test_shares_of_classes_that_come_one_after_the_other_are_not_compared() -> None:
     def trained(labels: np.ndarray) -> FitTrace:
         return in_batches(fit_trace(data=data(X, labels, (X, IDS)), x=X, y=labels), 16, 60)
