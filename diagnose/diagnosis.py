@@ -16,7 +16,7 @@ from .localize import localize
 from .losses import canonical_name
 from .measures import inputs_are_tokens
 from .reference import reference_scores
-from .structure import has_bottleneck, output_heads
+from .structure import code_width, has_bottleneck, output_heads
 from .task import infer_task
 from .trace import STEP_SERIES, FitTrace, RangeTest, Statistics, Trace
 
@@ -117,8 +117,14 @@ def with_range_test(trace: Trace, call: int, test: RangeTest) -> Trace:
 
 def _reference(fit: FitTrace, task: Task, fits: int) -> ReferenceScores:
     seconds = REFERENCE_SECONDS / fits
-    tokens, bottleneck = inputs_are_tokens(fit), has_bottleneck(fit.model)
-    return reference_scores(fit.sample, task, seconds=seconds, tokens=tokens, bottleneck=bottleneck)
+    return reference_scores(
+        fit.sample,
+        task,
+        seconds=seconds,
+        tokens=inputs_are_tokens(fit),
+        bottleneck=has_bottleneck(fit.model),
+        code=0 if any(loss.is_custom for loss in fit.compile.losses) else code_width(fit.model),
+    )
 
 
 def _judge(  # noqa: PLR0917

@@ -100,6 +100,7 @@ EVIDENCE: Mapping[str, Evidence] = {
             "non-numeric-inputs": 0.8,
             "swapped-image-axes": 0.6,
             "padded-sequences": 0.6,
+            "scrambled-inputs": 0.9,
         },
         {"below-reference": 0.15},
     ),

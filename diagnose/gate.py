@@ -20,6 +20,7 @@ third to all of the healthy ones), so a fault is reported in two cases only:
      and still it is behind a learner that was scored on rows held out;
    - there is no reference, something telling is seen, and the skill is below 0.8 (without a skill: the loss is above
      half of a constant's);
+   - the inputs are scrambled (``SPOILED``), and neither the network nor any reference learner gets far;
    - neither the network nor any reference learner finds anything, and in hundreds of updates the loss neither moved
      nor got below that of a constant prediction. Labels that have nothing to do with the inputs would explain the
      former, not the latter: what trains at all learns them by heart to some part (Zhang et al., Understanding deep
@@ -90,10 +91,16 @@ TELLING = frozenset(
     | {"starved-training-set", "misaligned-labels", "permuted-classes", "permuted-target-columns", "swapped-outputs"}
     | {"inverted-class-weights", "sorted-labels", "scaled-class-labels", "out-of-range-labels"}
 )
+#: Symptoms that no healthy program showed together (106 runs, 2026-11-30): a handful of passes, and still on the way.
+TELLING_TOGETHER = frozenset({"few-passes", "unconverged-loss"})
+#: Symptoms of data that nobody can learn from, so that a reference learner is no measure either.
+SPOILED = frozenset({"scrambled-inputs"})
 #: Skill, and share of a constant prediction's loss, beyond which a network without a reference is left alone.
 GOOD, GOOD_LOSS = 0.8, 0.5
 #: Symptoms that show it only while there is no skill to go by.
 WITHOUT_SKILL = frozenset({"trivial-loss", "flat-loss"})
+#: Below this skill, of network and references alike, spoiled data are taken to be the reason.
+SPOILED_SKILL = 0.5
 #: Below this skill nothing was found: the sampling error of a skill on 400 rows.
 NOTHING = 0.05
 #: Parameters per number to be predicted from which on a network shows that it trains, whatever the labels. Per
@@ -172,16 +179,22 @@ def judge(subject: Subject, symptoms: Iterable[Symptom]) -> Judgement:
         reasons.append("nonfinite-prediction")
     gap = shortfall(subject)
     if not reasons and gap is not None and not unfinished and _is_behind(gap, subject):
-        reasons.extend(sorted(found & TELLING))
+        reasons.extend(_telling(found))
+    if found & SPOILED and max(subject.skill or 0.0, subject.reference.best or 0.0) < SPOILED_SKILL:
+        reasons.extend(sorted(found & SPOILED))
     if subject.skill is None or subject.reference.best is None:
         if not unfinished and _leaves_much(subject):
-            reasons.extend(sorted(found & TELLING))
+            reasons.extend(_telling(found))
         no_skill = subject.skill is None or subject.skill < 0.5
         reasons.extend(name for name in sorted(WITHOUT_SKILL) if name in found and no_skill)
     elif max(subject.skill, subject.reference.best) < NOTHING and not unfinished and _would_learn_by_heart(subject):
         stands_still = found >= WITHOUT_SKILL and "too-few-updates" not in found
         reasons.extend(sorted(WITHOUT_SKILL) if stands_still else ())
     return Judgement(bool(reasons), tuple(reasons))
+
+
+def _telling(found: set[str]) -> list[str]:
+    return sorted((found & TELLING) | (TELLING_TOGETHER if found >= TELLING_TOGETHER else set()))
 
 
 def _is_behind(gap: Shortfall, subject: Subject) -> bool:

@@ -1,18 +1,17 @@
 """Reference learners: what quick scikit-learn models reach on the arrays that reached ``fit``.
 
 They say what the data allows. All work on a small sample within a few seconds, on features made comparable first
-(missing values filled in, columns standardised and cut at ten standard deviations), so that huge or mixed scales, which
-are a frequent fault of the network's inputs, do not lower the bar. Pictures are also shown to the linear learner as
-pooled responses to random patches, since what tells them apart may be anywhere in them; where the targets are pictures,
-too, it predicts each pixel from its neighbourhood. A class for each place of a sequence or a picture is told by trees
-that see the places around it.
+(``reference_features``). Pictures are also shown to the linear learner as pooled responses to random patches, since
+what tells them apart may be anywhere in them; where the targets are pictures, too, it predicts each pixel from its
+neighbourhood. A class for each place of a sequence or a picture is told by trees that see the places around it. Where
+the targets are the inputs, principal components say what a code of half the width keeps.
 """
 
 from __future__ import annotations
 
 import time
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -22,6 +21,8 @@ from .findings import ReferenceScores, Task
 from .neighbourhoods import maps_alike, predict_pixels
 from .places import score_places
 from .random_patches import RandomPatches, picture_input
+from .reference_features import Features
+from .reference_learners import KERNEL, MAX_OUTPUTS, PERCEPTRON, SMALL, TINY, classifier, regressor
 from .skill import Score, classes_of, combine, score
 from .task import array_facts, infer_task
 from .trace import DataSample
@@ -29,27 +30,18 @@ from .trace import DataSample
 SECONDS = 5.0
 MAX_ROWS = 1500
 MAX_TEST_ROWS = 1000
-MAX_COLUMNS = 4096
-#: Wider inputs (images, sequences) are reduced to this many principal components, 95 % of the variance of most images.
-COMPONENTS = 64
-WIDE = 128
 ON_PATCHES = "linear on random patches"
 ON_NEIGHBOURHOODS = "linear on neighbourhoods"
 ON_WINDOWS = "randomized trees on windows"
+LINEAR_CODE = "a linear code half as wide"
 #: Test pixels that neighbourhoods are scored on.
 MAX_TEST_PIXELS = 400_000
-MAX_OUTPUTS = 64
-MAX_TOKENS = 500
-TREES = 50
-#: Below this many rows too few can be held out: cross-validated down to the second number, on the training rows below.
-SMALL = 40
-TINY = 10
 FOLDS = 10
 
 #: In the order in which they are tried while time lasts.
 LEARNERS = (
-    *("linear", "nearest neighbours", ON_PATCHES, ON_NEIGHBOURHOODS, ON_WINDOWS),
-    *("randomized trees", "boosted trees"),
+    *("linear", "nearest neighbours", ON_PATCHES, ON_NEIGHBOURHOODS, ON_WINDOWS, KERNEL),
+    *("randomized trees", "boosted trees", PERCEPTRON),
 )
 
 
@@ -65,6 +57,7 @@ class _Split:
     test_pictures: np.ndarray | None = None
     train_inputs: tuple[np.ndarray, ...] = ()
     test_inputs: tuple[np.ndarray, ...] = ()
+    components: int = 0
 
     def on_patches(self) -> _Split | None:
         """The same rows with responses to random patches as features, None where there are no pictures to speak of."""
@@ -72,7 +65,7 @@ class _Split:
             return None
         bank = RandomPatches(self.train_pictures)
         train, test = bank.of(self.train_pictures), bank.of(self.test_pictures)
-        features = _Features((train,), np.arange(len(train)), tokens=False)
+        features = Features((train,), np.arange(len(train)), tokens=False)
         return replace(
             self,
             train_x=features.of((train,), np.arange(len(train))),
@@ -81,7 +74,13 @@ class _Split:
 
 
 def reference_scores(
-    sample: DataSample | None, task: Task, *, seconds: float = SECONDS, tokens: bool = False, bottleneck: bool = False
+    sample: DataSample | None,
+    task: Task,
+    *,
+    seconds: float = SECONDS,
+    tokens: bool = False,
+    bottleneck: bool = False,
+    code: int = 0,
 ) -> ReferenceScores:
     """Skill of a trivial, a linear and a flexible learner on the script's validation rows, else on a fixed split.
 
@@ -92,6 +91,9 @@ def reference_scores(
         tokens: The inputs are whole numbers that stand for words: they are counted instead of measured.
         bottleneck: The network squeezes its input through fewer numbers on purpose, so that it cannot be blamed for
             reproducing pictures worse than a learner which sees every pixel.
+        code: Numbers per row that a plain autoencoder squeezes its input through, 0 for other networks. One that
+            reproduces its input is compared with a linear code half as wide, as every other learner would just pass the
+            input through.
 
     Example:
         >>> x = np.random.default_rng(0).normal(size=(200, 3))
@@ -110,9 +112,12 @@ def reference_scores(
         # One thread: on small samples and shared cores, threads that wait for each other cost far more than they save.
         with warnings.catch_warnings(), np.errstate(all="ignore"), threadpool_limits(1):
             warnings.simplefilter("ignore")
-            split = None if _copies_its_input(sample) else _split(sample, tokens)
+            copies = _copies_its_input(sample)
+            split = None if copies and code < 2 else _split(sample, tokens)
             if split is None:
                 return nothing
+            if copies:
+                return _scores(replace(split, components=code // 2), task, [LINEAR_CODE], started, seconds)
             kept = [name for name in LEARNERS if not (bottleneck and name == ON_NEIGHBOURHOODS)]
             return _scores(split, task, kept, started, seconds)
     except (ValueError, TypeError, IndexError, MemoryError, np.linalg.LinAlgError):
@@ -131,9 +136,12 @@ def _load_learners() -> None:
     """Import scikit-learn before the clock starts: a cold disk must not decide which learners take part."""
     import sklearn.decomposition
     import sklearn.ensemble
+    import sklearn.kernel_approximation
     import sklearn.linear_model
     import sklearn.model_selection
-    import sklearn.neighbors  # noqa: F401
+    import sklearn.neighbors
+    import sklearn.neural_network
+    import sklearn.svm  # noqa: F401
 
 
 def _scores(split: _Split, task: Task, learners: Sequence[str], started: float, seconds: float) -> ReferenceScores:
@@ -169,6 +177,8 @@ def _score_learner(name: str, split: _Split, tasks: Sequence[Task]) -> Score | N
             return _score_neighbourhoods(split, tasks)
         if name == ON_WINDOWS:
             return _score_windows(split, tasks)
+        if name == LINEAR_CODE:
+            return _score_linear_code(split, tasks)
         if name == ON_PATCHES:
             maps = any(_is_map(item, target) for item, target in zip(tasks, split.train_targets, strict=True))
             on_patches = None if maps else split.on_patches()
@@ -213,6 +223,21 @@ def _score_windows(split: _Split, tasks: Sequence[Task]) -> Score | None:
     return score_places(tasks[0], trained, (split.test_inputs, split.test_targets[0]))
 
 
+def _score_linear_code(split: _Split, tasks: Sequence[Task]) -> Score | None:
+    """Of targets that are the input: principal components of the training rows, the best linear code for any width."""
+    from sklearn.decomposition import PCA
+
+    if len(tasks) > 1 or tasks[0].kind != "regression" or len(split.train_x) < SMALL:
+        return None
+    train = split.train_targets[0].reshape(len(split.train_targets[0]), -1).astype(float)
+    test = split.test_targets[0].reshape(len(split.test_targets[0]), -1).astype(float)
+    if split.components >= min(train.shape):
+        return None
+    code = PCA(split.components, random_state=0).fit(train)
+    rebuilt = code.inverse_transform(code.transform(test))
+    return score(tasks[0], split.test_targets[0], rebuilt.reshape(split.test_targets[0].shape))
+
+
 def _is_map(task: Task, target: np.ndarray) -> bool:
     """A value per place: pooled responses have lost the places."""
     labels = task.kind in ("binary", "multiclass")
@@ -238,7 +263,7 @@ def _classify(  # noqa: PLR0917
     ids, codes = np.unique(classes, return_inverse=True)
     if len(ids) < 2:
         return None
-    learner = _classifier(name, len(train_x), len(ids), _uneven(codes))
+    learner = classifier(name, len(train_x), len(ids), _uneven(codes))
     if learner is None:
         return None
     decided = ids[_predict(learner, train_x, codes, split)]
@@ -254,36 +279,13 @@ def _uneven(codes: np.ndarray) -> bool:
     return bool(counts.max() >= 1.5 * counts.min())  # skill is then measured by balanced accuracy
 
 
-def _classifier(name: str, rows: int, classes: int, uneven: bool) -> Any:
-    weight = "balanced" if uneven else None
-    if name == "linear":
-        from sklearn.linear_model import LogisticRegression
-
-        return LogisticRegression(max_iter=200, class_weight=weight)
-    if name == "nearest neighbours":
-        from sklearn.neighbors import KNeighborsClassifier
-
-        return KNeighborsClassifier(n_neighbors=1 if rows < SMALL else 5)
-    if name == "randomized trees":
-        from sklearn.ensemble import ExtraTreesClassifier
-
-        return ExtraTreesClassifier(
-            TREES, min_samples_leaf=2 if rows >= SMALL else 1, class_weight=weight, random_state=0
-        )
-    if rows < SMALL or classes > 5:
-        return None
-    from sklearn.ensemble import HistGradientBoostingClassifier
-
-    return HistGradientBoostingClassifier(max_iter=60, early_stopping=False, class_weight=weight, random_state=0)
-
-
 def _regress(  # noqa: PLR0917
     name: str, split: _Split, train_x: np.ndarray, task: Task, train_y: np.ndarray, test_y: np.ndarray
 ) -> Score | None:
     flat = train_y.reshape(len(train_y), -1).astype(float)
     low, spread = flat.mean(axis=0), flat.std(axis=0)
     spread = np.where(spread > 0, spread, 1.0)
-    learner = _regressor(name, len(train_x), flat.shape[1])
+    learner = regressor(name, len(train_x), flat.shape[1])
     if learner is None:
         return None
     given = (flat - low) / spread
@@ -292,28 +294,6 @@ def _regress(  # noqa: PLR0917
     if predictions.shape[1] == int(np.prod(test_y.shape[1:])):
         return score(task, test_y, predictions.reshape(test_y.shape))
     return None
-
-
-def _regressor(name: str, rows: int, outputs: int) -> Any:
-    if name == "linear":
-        from sklearn.linear_model import RidgeCV
-
-        return RidgeCV(alphas=np.logspace(-2, 3, 11))
-    if name == "nearest neighbours":
-        from sklearn.neighbors import KNeighborsRegressor
-
-        return KNeighborsRegressor(n_neighbors=1 if rows < TINY else 3 if rows < SMALL else 5)
-    if outputs > MAX_OUTPUTS:
-        return None
-    if name == "randomized trees":
-        from sklearn.ensemble import ExtraTreesRegressor
-
-        return ExtraTreesRegressor(TREES, min_samples_leaf=2 if rows >= SMALL else 1, random_state=0)
-    if rows < SMALL or outputs > 1:
-        return None
-    from sklearn.ensemble import HistGradientBoostingRegressor
-
-    return HistGradientBoostingRegressor(max_iter=60, early_stopping=False, random_state=0)
 
 
 def _predict(learner: Any, train_x: np.ndarray, train_y: np.ndarray, split: _Split) -> np.ndarray:
@@ -340,7 +320,7 @@ def _split(sample: DataSample, tokens: bool) -> _Split | None:
         held = 0 if rows < SMALL else max(TINY, rows // 4)
         test, train = _thin(order[:held], MAX_TEST_ROWS), _thin(order[held:], MAX_ROWS)
         test_inputs, test_targets = sample.inputs, sample.targets
-    fit_features = _Features(sample.inputs, train, tokens)
+    fit_features = Features(sample.inputs, train, tokens)
     train_x = fit_features.of(sample.inputs, train)
     # With nothing held out both sides are one object, which asks for cross-validation.
     same = len(test) == 0
@@ -360,81 +340,3 @@ def _split(sample: DataSample, tokens: bool) -> _Split | None:
 
 def _thin(rows: np.ndarray, limit: int) -> np.ndarray:
     return rows if len(rows) <= limit else rows[np.linspace(0, len(rows) - 1, limit).astype(int)]
-
-
-class _Features:
-    """Turns inputs of any shape into one comparable table, with statistics of the training rows only."""
-
-    def __init__(self, inputs: Sequence[np.ndarray], rows: np.ndarray, tokens: bool) -> None:
-        self._tokens = tokens
-        self._columns = [_chosen_columns(np.asarray(part)) for part in inputs]
-        self._words = [_frequent_words(np.asarray(part)[rows]) if tokens else None for part in inputs]
-        table = self._table(inputs, rows)
-        self._fill = np.nan_to_num(np.nanmedian(table, axis=0))
-        table = np.where(np.isnan(table), self._fill, table)
-        self._mean, deviation = table.mean(axis=0), table.std(axis=0)
-        self._kept = deviation > 1e-12 * np.maximum(1.0, np.abs(self._mean))
-        self._deviation = np.where(self._kept, deviation, 1.0)
-        self._reduce: Any = None
-        scaled = self._scale(table)
-        if scaled.shape[1] > WIDE and not tokens:
-            from sklearn.decomposition import PCA
-
-            components = min(COMPONENTS, len(scaled) - 1, scaled.shape[1])
-            self._reduce = PCA(components, svd_solver="randomized", random_state=0).fit(scaled)
-
-    def of(self, inputs: Sequence[np.ndarray], rows: np.ndarray) -> np.ndarray:
-        """The table of these rows."""
-        table = self._table(inputs, rows)
-        scaled = self._scale(np.where(np.isnan(table), self._fill, table))
-        return scaled if self._reduce is None else np.asarray(self._reduce.transform(scaled), dtype=float)
-
-    def _scale(self, table: np.ndarray) -> np.ndarray:
-        if self._tokens:  # counts of words are comparable as they are; standardising would blow up the rare ones
-            return table
-        scaled = (table - self._mean) / self._deviation
-        kept = scaled[:, self._kept] if self._kept.any() else scaled[:, :1]
-        clipped: np.ndarray = np.clip(kept, -10.0, 10.0)
-        return clipped
-
-    def _table(self, inputs: Sequence[np.ndarray], rows: np.ndarray) -> np.ndarray:
-        parts = list(self._parts(inputs, rows))
-        table = np.concatenate(parts, axis=1) if parts else np.zeros((len(rows), 1))
-        return np.where(np.isfinite(table), table, np.nan)
-
-    def _parts(self, inputs: Sequence[np.ndarray], rows: np.ndarray) -> Iterator[np.ndarray]:
-        for part, columns, words in zip(inputs, self._columns, self._words, strict=True):
-            chosen = np.asarray(part)[rows]
-            if chosen.dtype.kind not in "biuf":
-                continue
-            flat = chosen.reshape(len(chosen), -1)
-            if words is not None:
-                yield _counts(flat, words)
-            else:
-                yield flat[:, columns].astype(float)
-
-
-def _chosen_columns(part: np.ndarray) -> np.ndarray | slice:
-    width = int(np.prod(part.shape[1:]))
-    if width <= MAX_COLUMNS:
-        return slice(None)
-    return np.sort(np.random.default_rng(0).choice(width, MAX_COLUMNS, replace=False))
-
-
-def _frequent_words(part: np.ndarray) -> np.ndarray | None:
-    """The most frequent whole numbers, None if there are others."""
-    if part.dtype.kind not in "biuf" or not np.all(part == np.floor(part)):
-        return None
-    words, counts = np.unique(part, return_counts=True)
-    chosen: np.ndarray = np.sort(words[np.argsort(-counts, kind="stable")[:MAX_TOKENS]])
-    return chosen
-
-
-def _counts(tokens: np.ndarray, words: np.ndarray) -> np.ndarray:
-    """How often each of the chosen words occurs in a row, dampened."""
-    found = np.zeros((len(tokens), len(words)))
-    places = np.clip(np.searchsorted(words, tokens), 0, len(words) - 1)
-    rows = np.broadcast_to(np.arange(len(tokens))[:, None], tokens.shape)
-    known = words[places] == tokens
-    np.add.at(found, (rows[known], places[known]), 1)
-    return np.log1p(found)

@@ -33,6 +33,11 @@ LINEAR_MAP_LAYERS = frozenset(
         "DepthwiseConv2D",
     }
 )
+#: Layers that move, scale or pool numbers; those for one, two or three axes go by what stands before the ``2D``.
+RESHAPING_LAYERS = frozenset(
+    {"Flatten", "Reshape", "Permute", "UpSampling", "ZeroPadding", "Cropping", "MaxPooling", "AveragePooling"}
+    | {"BatchNormalization", "LayerNormalization", "Rescaling", "Normalization"}
+)
 RECURRENT_LAYERS = frozenset({"LSTM", "GRU", "SimpleRNN", "RNN", "Bidirectional", "ConvLSTM1D", "ConvLSTM2D"})
 EMBEDDING_LAYERS = frozenset({"Embedding", "StringLookup", "IntegerLookup", "TextVectorization", "CategoryEncoding"})
 NORMALIZATION_LAYERS = frozenset(
@@ -263,6 +268,25 @@ def has_bottleneck(model: ModelFacts) -> bool:
     """Whether some layer holds fewer numbers per row than the output, even where others lead around it."""
     wanted = max((_size(shape) for shape in model.output_shapes), default=0)
     return any(0 < _size(layer.output_shape) < wanted for layer in model.layers)
+
+
+def code_width(model: ModelFacts) -> int:
+    """Numbers per row in the narrowest layer of a plain autoencoder, 0 for any other network.
+
+    Plain is what does nothing but squeeze: noise, samples from a distribution, sparse codes and recurrent layers cost
+    reproduction on purpose, or ask for much longer training.
+    """
+    if len(model.output_shapes) != 1 or model.kind == "subclassed" or not has_bottleneck(model):
+        return 0
+    if not all(_only_squeezes(layer) for layer in model.layers):
+        return 0
+    return min(_size(layer.output_shape) for layer in model.layers)
+
+
+def _only_squeezes(layer: LayerFacts) -> bool:
+    name = layer.class_name.rstrip("123D") if layer.class_name.endswith("D") else layer.class_name
+    known = name in RESHAPING_LAYERS or layer.class_name in ACTIVATION_LAYERS | LINEAR_MAP_LAYERS
+    return known and not layer.config.get("activity_regularizer")
 
 
 def _size(shape: tuple[int | None, ...] | None) -> int:

@@ -24,7 +24,11 @@ from . import cache, callbacks
 
 #: What reference scores depend on, apart from the data.
 REFERENCE_SOURCES = tuple(
-    f"diagnose/{name}.py" for name in ("reference", "random_patches", "neighbourhoods", "task", "skill")
+    f"diagnose/{name}.py"
+    for name in (
+        *("reference", "reference_features", "reference_learners", "random_patches", "neighbourhoods", "places"),
+        *("task", "skill"),
+    )
 )
 #: Faults that are kept of each diagnosis; a list that is longer is no help to anybody.
 MOST_FAULTS = 10

@@ -1,0 +1,73 @@
+"""Tables whose entries ended up in other rows: ``reshape`` where ``transpose`` was meant."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from ..findings import Symptom
+from ..measures import inputs_are_tokens
+from .registry import check
+from .subject import Subject
+
+#: Rows and columns from which on correlations say anything, and those that are looked at.
+ROWS, COLUMNS = 100, 8
+MOST_ROWS, MOST_COLUMNS = 1000, 200
+#: Mean correlation of all pairs of columns, from which on the rows differ as a whole.
+COMMON = 0.2
+#: Deviation of the correlations in units of their sampling error.
+ALIKE = 2.0
+#: Variance between the columns' means in units of what rows of interchangeable entries lead to.
+LEVEL = 5.0
+
+
+@check("scrambled-inputs", requires=("inputs", "sample"))
+def scrambled_inputs(subject: Subject) -> Iterator[Symptom]:
+    """All columns are one and the same, and all that differs is the level of whole rows.
+
+    Symptom: Of at least 8 columns, all pairs correlate by 0.2 or more, equally but for sampling error, and all have one
+        mean: entries of a row may be exchanged for each other without a difference.
+    Why: ``x.reshape(rows, columns)`` of a table that has its columns first keeps the order in memory, so a row holds
+        many rows' values of one single feature. Nothing in it belongs together, and no learner can tell columns apart.
+    Threshold and its source: The standard error of a correlation r on n rows is (1 - r²) / sqrt(n) (Fisher 1921);
+        deviations are 1.0 to 1.4 of it in tables scrambled that way (digits, breast cancer; 2026-11-30) and 5.3 and
+        more in the eight of 53 healthy programs whose columns correlate by 0.2 or more; 2 lies between.
+    When not: Token ids; repeated measurements of one thing, which are as alike: a network makes do with their mean.
+    """
+    sample = subject.fit.sample
+    if sample is None or inputs_are_tokens(subject.fit):
+        return
+    for array in sample.inputs:
+        common = _common_correlation(array)
+        if common is not None:
+            yield Symptom(
+                "scrambled-inputs",
+                f"All columns of the inputs correlate by {common:.2f} with each other and have one mean: what differs "
+                "are whole rows, as after a reshape in place of a transpose.",
+                value=common,
+                threshold=COMMON,
+                strength=0.9,
+            )
+            return
+
+
+def _common_correlation(array: np.ndarray) -> float | None:
+    """Mean correlation of the columns where their entries are interchangeable, None where they are not."""
+    if array.dtype.kind not in "fiu" or len(array) < ROWS:
+        return None
+    table = array[:MOST_ROWS].reshape(min(len(array), MOST_ROWS), -1).astype(np.float64)
+    table = table[np.isfinite(table).all(axis=1)]
+    table = table[:, np.linspace(0, table.shape[1] - 1, min(table.shape[1], MOST_COLUMNS)).astype(int)]
+    deviations = table.std(axis=0)
+    if len(table) < ROWS or table.shape[1] < COLUMNS or (deviations <= 1e-6 * np.abs(table).max()).any():
+        return None
+    correlations = np.corrcoef(table.T)[np.triu_indices(table.shape[1], 1)]
+    common = float(correlations.mean())
+    error = (1 - common**2) / np.sqrt(len(table))
+    if common < COMMON or correlations.std() > ALIKE * error:
+        return None
+    # Analysis of variance within rows: how far the columns' means lie apart, against rows of interchangeable entries.
+    within = table - table.mean(axis=1, keepdims=True)
+    apart = len(table) * within.mean(axis=0).var(ddof=1) / within.var(axis=0).mean()
+    return common if apart < LEVEL else None
