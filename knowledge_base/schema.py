@@ -35,6 +35,7 @@ EDIT_PARAMETERS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "clean-data": (("method",), ()),
     "encode-inputs": ((), ("one_hot", "drop")),
     "match-scaling": ((), ()),
+    "rows-first": ((), ()),
     "add-comment": (("text",), ()),
 }
 

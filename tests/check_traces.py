@@ -176,6 +176,17 @@ def holding(value: float, rows: int) -> FitTrace:
     return fit_trace(data=data(x, IDS % 2), x=x, y=IDS % 2)
 
 
+def scrambled(table: np.ndarray) -> FitTrace:
+    """A run on a table that has its columns first and was reshaped instead of transposed."""
+    x = np.ascontiguousarray(table.T).reshape(table.shape)
+    return on_table(x)
+
+
+def on_table(x: np.ndarray) -> FitTrace:
+    """A run on these inputs."""
+    return fit_trace(data=data(x, np.arange(len(x)) % 2), x=x, y=np.arange(len(x)) % 2)
+
+
 def given_later(method: str, *calls: np.ndarray) -> FitTrace:
     """A run whose model is given these inputs afterwards, one call after the other."""
     facts = [data(call, IDS[: len(call)] % 2).inputs[0] for call in calls]

@@ -118,6 +118,23 @@ def test_something_telling_counts_beside_a_small_shortfall() -> None:
     assert not judge(subject(0.95, skill=0.82, rows=8), [telling]).poor
 
 
+def test_a_few_passes_tell_while_the_loss_still_falls() -> None:
+    few, falling = Symptom("few-passes", ""), Symptom("unconverged-loss", "")
+    behind = subject(0.97, skill=0.89, rows=360)
+    assert judge(behind, [few, falling]).reasons == ("few-passes", "unconverged-loss")
+    assert not judge(behind, [few]).poor
+    assert not judge(behind, [falling]).poor
+    assert not judge(subject(0.97, skill=0.94, rows=360), [few, falling]).poor
+
+
+def test_scrambled_inputs_are_poor_where_references_find_little_as_well() -> None:
+    scrambled = [Symptom("scrambled-inputs", "")]
+    assert judge(subject(0.1, skill=0.11, rows=400), scrambled).poor
+    assert judge(subject(None, skill=0.11, rows=400), scrambled).poor
+    assert not judge(subject(0.6, skill=0.6, rows=400), scrambled).poor
+    assert not judge(subject(0.1, skill=0.11, rows=400), []).poor
+
+
 def test_without_a_reference_something_telling_counts_beside_a_middling_result() -> None:
     telling, common = Symptom("undersized-updates", ""), Symptom("unconverged-loss", "")
     for one, expected in (

@@ -9,7 +9,8 @@ import pytest
 from dlfix.diagnose import reference
 from dlfix.diagnose.findings import ReferenceScores
 from dlfix.diagnose.random_patches import RandomPatches
-from dlfix.diagnose.reference import ON_NEIGHBOURHOODS, ON_PATCHES, reference_scores
+from dlfix.diagnose.reference import LINEAR_CODE, ON_NEIGHBOURHOODS, ON_PATCHES, reference_scores
+from dlfix.diagnose.reference_learners import KERNEL, PERCEPTRON
 from dlfix.diagnose.task import array_facts, infer_task
 from dlfix.diagnose.trace import DataSample
 from sklearn import datasets
@@ -127,9 +128,30 @@ def test_targets_with_many_columns() -> None:
     assert (scores(x, np.roll(x, 1, axis=1)).linear or 0) > 0.9
 
 
-def test_an_autoencoder_has_no_reference() -> None:
+def test_an_autoencoder_has_no_reference_but_a_linear_code_half_as_wide() -> None:
     x = datasets.load_digits().data / 16
     assert scores(x, x).best is None
+    assert scores(x, x, code=1).best is None  # half of it is nothing
+    narrow, wide = (reference_scores(DataSample((x,), (x,)), infer_task(array_facts("y", x)), code=n) for n in (8, 32))
+    assert narrow.best_name == wide.best_name == LINEAR_CODE
+    assert 0.3 < (narrow.best or 0) < (wide.best or 0) < 1
+
+
+def test_pictures_are_rebuilt_from_a_linear_code_in_their_own_shape() -> None:
+    x = datasets.load_digits().images[..., None] / 16
+    flat, task = x.reshape(len(x), -1), infer_task(array_facts("y", x))
+    found = reference_scores(DataSample((x,), (x,)), task, code=32)
+    assert found.best == pytest.approx(reference_scores(DataSample((flat,), (flat,)), task, code=32).best or 0)
+
+
+@pytest.mark.parametrize("learner", [KERNEL, PERCEPTRON])
+def test_smooth_functions_are_learned(learner: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(reference, "LEARNERS", (learner,))
+    x, y = datasets.make_friedman1(800, noise=0.5, random_state=0)
+    assert (scores(x, y).best or 0) > 0.85
+    assert (scores(x, np.column_stack([y, -y])).best or 0) > 0.85
+    assert (scores(x, (y > np.median(y)).astype(int)).best or 0) > 0.6
+    assert scores(x[:20], y[:20]).best is None  # too few rows for it
 
 
 def pictures_and_their_blur(count: int) -> tuple[np.ndarray, np.ndarray]:

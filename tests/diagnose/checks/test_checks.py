@@ -36,6 +36,7 @@ from check_traces import (
     maps,
     nan_in,
     on,
+    on_table,
     other,
     output_shape,
     ranged,
@@ -43,6 +44,7 @@ from check_traces import (
     scaled,
     schedule,
     scored_later,
+    scrambled,
     silent,
     stopped_early,
     subtracting,
@@ -59,6 +61,8 @@ from dlfix.diagnose.checks.subject import Subject
 from dlfix.diagnose.diagnosis import task_of
 from dlfix.diagnose.findings import ReferenceScores
 from dlfix.diagnose.trace import DataSample, FitTrace, LossFacts, TensorRange
+from sklearn.datasets import load_breast_cancer, load_digits
+from sklearn.preprocessing import scale
 from traces import breakdown, compiled, data, dense_layers, fit_trace, model, raised, statistics
 
 
@@ -533,6 +537,18 @@ TABLE = [  # one row: id of the check, traces that show it, near misses that do 
         "placeholder-values",
         [holding(-9999.0, 5), holding(250.0, 3)],
         [fit_trace(), holding(-9999.0, 2), holding(6.0, 9), holding(0.0, 60)],
+    ),
+    (
+        "scrambled-inputs",
+        [scrambled(load_digits().data), scrambled(load_breast_cancer().data)],
+        [
+            on_table(load_digits().data),
+            on_table(load_breast_cancer().data),
+            on_table(scale(load_breast_cancer().data)),
+            on_table(np.random.default_rng(0).normal(size=(500, 12))),
+            on_table(np.random.default_rng(0).normal(size=(500, 12)).cumsum(axis=1)),  # windows of a wandering series
+            on_table(np.random.default_rng(0).normal(size=(500, 1)) + np.random.default_rng(1).normal(size=(500, 6))),
+        ],
     ),
     (
         "learned-by-heart",
