@@ -13,12 +13,12 @@ from .checks.subject import Subject
 from .findings import CheckOutcome, Diagnosis, Fault, ReferenceScores, Symptom, Task
 from .gate import Judgement, judge
 from .localize import localize
-from .losses import canonical_name
-from .measures import inputs_are_tokens
+from .losses import BINARY, canonical_name, loss_family
+from .measures import columns, inputs_are_tokens
 from .reference import reference_scores
 from .structure import code_width, has_bottleneck, output_heads
 from .task import infer_task
-from .trace import STEP_SERIES, FitTrace, RangeTest, Statistics, Trace
+from .trace import STEP_SERIES, ArrayFacts, FitTrace, RangeTest, Statistics, Trace
 
 #: Fits of one place in the source that are judged (the last ones): a search over settings may make hundreds.
 PER_PLACE = 3
@@ -153,7 +153,18 @@ def task_of(fit: FitTrace) -> Task:
         return _UNKNOWN
     loss = canonical_name(fit.compile.losses[0].name) if fit.compile.losses else None
     heads = output_heads(fit.model)
-    return infer_task(fit.data.targets[0], loss=loss, output_units=heads[0].units if heads else None)
+    task = infer_task(fit.data.targets[0], loss=loss, output_units=heads[0].units if heads else None)
+    if task.kind == "regression" and fit.compile.losses and loss_family(fit.compile.losses[0]) == BINARY:
+        return _read_as_labels(task, fit.data.targets[0])
+    return task
+
+
+def _read_as_labels(task: Task, target: ArrayFacts) -> Task:
+    """Rows of two whole numbers under a binary crossentropy are labels, whichever numbers stand for no and yes."""
+    if not target.integers or len(target.unique or ()) != 2:
+        return task
+    encoding = "one_based" if target.unique == (1.0, 2.0) else "other_integer"
+    return Task("multilabel", columns(target), encoding, 0.7, f"{task.text} Read as labels because of the loss.")
 
 
 def chosen_fits(fits: Sequence[FitTrace]) -> list[tuple[int, FitTrace]]:

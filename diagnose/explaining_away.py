@@ -95,6 +95,8 @@ def _left_by(cause: Hypothesis, item: Hypothesis) -> float:
         return 1.0
     if cause.kind == "input_scaling" and cause.main.details.get("small"):
         return 1.0
+    if cause.kind in ("input_scaling", "target_scaling") and item.details.get("unusual"):
+        return 1.0  # large numbers make usual rates too high, they do not choose the rate
     too_low = "too low" in (cause.details.get("direction"), item.details.get("direction"))
     if {cause.kind, item.kind} == {"learning_rate", "hidden_activation"} and (
         too_low != (cause.kind == "hidden_activation") or cause.main.check == "missing-nonlinearity"

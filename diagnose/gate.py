@@ -16,8 +16,10 @@ third to all of the healthy ones), so a fault is reported in two cases only:
    - the skill is below the best reference learner's by more than the usual floor, if only by one standard error (one
      healthy program in six would be), and something is seen that none of 53 healthy programs shows (``TELLING``, which
      was read off them): two weaker witnesses instead of one. Half the floor is enough where the gap is beyond the
-     sampling error by the usual margin, and where the network was scored on its own training rows: that flatters it,
-     and still it is behind a learner that was scored on rows held out;
+     sampling error by the usual margin, where two such things are seen, and where the network was scored on its own
+     training rows: that flatters it, and still it is behind a learner that was scored on rows held out;
+   - neither the network nor any reference learner tells the classes apart, and one of them is rare (10:1): what there
+     is of it is too little to learn from;
    - there is no reference, something telling is seen, and the skill is below 0.8 (without a skill: the loss is above
      half of a constant's);
    - the inputs are scrambled (``SPOILED``), and neither the network nor any reference learner gets far;
@@ -178,8 +180,11 @@ def judge(subject: Subject, symptoms: Iterable[Symptom]) -> Judgement:
     if subject.fit.evaluation.get("diverged"):
         reasons.append("nonfinite-prediction")
     gap = shortfall(subject)
-    if not reasons and gap is not None and not unfinished and _is_behind(gap, subject):
+    if not reasons and gap is not None and not unfinished and _is_behind(gap, subject, len(found & TELLING)):
         reasons.extend(_telling(found))
+    nothing = subject.reference.best is not None and max(subject.skill or 0.0, subject.reference.best) < NOTHING
+    if not reasons and nothing and subject.skill is not None and "imbalanced-classes" in found and not unfinished:
+        reasons.append("imbalanced-classes")
     if found & SPOILED and max(subject.skill or 0.0, subject.reference.best or 0.0) < SPOILED_SKILL:
         reasons.extend(sorted(found & SPOILED))
     if subject.skill is None or subject.reference.best is None:
@@ -197,9 +202,9 @@ def _telling(found: set[str]) -> list[str]:
     return sorted((found & TELLING) | (TELLING_TOGETHER if found >= TELLING_TOGETHER else set()))
 
 
-def _is_behind(gap: Shortfall, subject: Subject) -> bool:
-    """Whether a network is behind the references by what, with a second witness, is enough."""
-    clear = gap.value > gap.error or subject.fit.evaluation.get("split") == "training"
+def _is_behind(gap: Shortfall, subject: Subject, witnesses: int) -> bool:
+    """Whether a network is behind the references by what, with one more witness or several, is enough."""
+    clear = gap.value > gap.error or subject.fit.evaluation.get("split") == "training" or witnesses > 1
     return gap.value > max(FLOOR / 2 if clear else FLOOR, gap.error / Z)
 
 

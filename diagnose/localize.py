@@ -303,6 +303,7 @@ def _learning_rate_details(subject: Subject, symptoms: Sequence[Symptom]) -> dic
             subject, measured, direction=direction, at_start=bool(source and source.details.get("at_start"))
         ),
         "update_ratio": measured,
+        "unusual": direction == "too high" and "unusual-learning-rate" in checks,
     }
 
 

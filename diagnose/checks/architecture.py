@@ -180,9 +180,11 @@ def frozen_weights(subject: Subject) -> Iterator[Symptom]:
     """
     model, head = subject.fit.model, subject.head
     if model.parameters and model.trainable_parameters == 0:
+        holding = [layer for layer in model.layers if layer.parameters]
         yield Symptom(
             "frozen-weights",
             f"None of the {model.parameters} weights may change.",
+            layer=subject.reference_to(holding[0]) if len(holding) == 1 else None,
             value=0.0,
             threshold=1.0,
             strength=1.0,

@@ -6,10 +6,10 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from dlfix.diagnose.diagnosis import SURE, diagnose, doubtful_fit, with_range_test
+from dlfix.diagnose.diagnosis import SURE, diagnose, doubtful_fit, task_of, with_range_test
 from dlfix.diagnose.findings import Diagnosis, Fault
 from dlfix.diagnose.trace import FitFacts, RangeTest
-from traces import fit_trace, raised, site, trace
+from traces import compiled, dense_layers, fit_trace, raised, site, trace
 
 
 def found(*faults: tuple[str, float, int]) -> Diagnosis:
@@ -55,3 +55,18 @@ def test_a_range_test_stands_for_all_trainings_at_its_place() -> None:
     test = RangeTest(np.asarray([0.1]), np.asarray([1.0]))
     tested = with_range_test(trace(fit_trace(), elsewhere, fit_trace()), 0, test)
     assert [one.range_test is test for one in tested.fits] == [True, False, True]
+
+
+def test_rows_of_two_whole_numbers_are_labels_under_a_binary_crossentropy_only() -> None:
+    rows = (np.random.default_rng(0).random((120, 3)) > 0.5).astype(float)
+    layers = dense_layers((16, "relu"), (3, "sigmoid"))
+
+    def task(targets: np.ndarray, loss: str) -> tuple[str, str]:
+        found = task_of(fit_trace(layers, compiled(loss), np.zeros((120, 4)), targets))
+        return found.kind, found.encoding
+
+    assert task(rows + 1, "binary_crossentropy") == ("multilabel", "one_based")
+    assert task(rows * 5, "BinaryCrossentropy") == ("multilabel", "other_integer")
+    assert task(rows + 1, "mean_squared_error")[0] == "regression"
+    assert task(rows + np.arange(3), "binary_crossentropy")[0] == "regression"
+    assert task(rows / 2, "binary_crossentropy")[0] == "regression"

@@ -118,6 +118,22 @@ def test_something_telling_counts_beside_a_small_shortfall() -> None:
     assert not judge(subject(0.95, skill=0.82, rows=8), [telling]).poor
 
 
+def test_two_telling_symptoms_count_beside_half_of_a_shortfall() -> None:
+    one, other = Symptom("sorted-labels", ""), Symptom("unsuitable-output-activation", "")
+    behind = subject(0.48, skill=0.39, rows=600)  # by less than sampling may bring about in one case of twenty
+    assert judge(behind, [one, other]).reasons == ("sorted-labels", "unsuitable-output-activation")
+    assert not judge(behind, [one]).poor
+    assert not judge(subject(0.48, skill=0.44, rows=600), [one, other]).poor
+    assert not judge(subject(0.48, skill=0.39, rows=50), [one, other]).poor
+
+
+def test_a_class_too_rare_to_be_told_is_poor_where_nobody_tells_it() -> None:
+    rare = [Symptom("imbalanced-classes", "")]
+    assert judge(subject(0.0, skill=0.0, rows=172), rare).poor
+    assert not judge(subject(0.2, skill=0.15, rows=172), rare).poor
+    assert not judge(subject(None, skill=0.6, rows=172), rare).poor
+
+
 def test_a_few_passes_tell_while_the_loss_still_falls() -> None:
     few, falling = Symptom("few-passes", ""), Symptom("unconverged-loss", "")
     behind = subject(0.97, skill=0.89, rows=360)

@@ -392,6 +392,24 @@ def test_a_rate_far_from_usual_tells_its_direction() -> None:
         assert fault.details["suggested_learning_rate"] == 0.001
 
 
+def test_large_inputs_do_not_account_for_a_rate_far_from_usual() -> None:
+    x, y = two_moons()
+    ranks = []
+    for rate in (0.003, 0.3):
+        table = {index: {"update_norm": [1.5, 1.0, 0.5, 0.2, 0.1, 0.1]} for index in range(2)}
+        fit = broken(
+            (16, "relu"),
+            (1, "sigmoid"),
+            x=x * 30,
+            y=y,
+            compile_facts=compiled(learning_rate=rate),
+            statistics=statistics(2, per_layer=table),
+        )
+        found = kinds(diagnose(trace(fit)))
+        ranks.append(found.index("learning_rate") - found.index("input_scaling"))
+    assert ranks[1] < 0 < ranks[0]
+
+
 def test_clipping_that_leaves_nothing_is_no_lack_of_clipping() -> None:
     facts = compiled(optimizer="SGD", learning_rate=0.01)
     tight = replace(facts, optimizer=replace(facts.optimizer, config={"clipnorm": 1e-4}))

@@ -313,8 +313,10 @@ TABLE = [  # one row: id of the check, traces that show it, near misses that do 
             on(IDS - 1, (3, "softmax"), "sparse_categorical_crossentropy"),
             on(IDS % 2 * 2 - 1, (1, "sigmoid"), "binary_crossentropy"),
             on(IDS, (1, "sigmoid"), "binary_crossentropy"),
+            on(MULTI_HOT + 1, (3, "sigmoid"), "binary_crossentropy"),
         ],
         [
+            on(MULTI_HOT, (3, "sigmoid"), "binary_crossentropy"),
             on(IDS, (3, "softmax"), "sparse_categorical_crossentropy"),
             on(IDS + 1, (4, "softmax"), "sparse_categorical_crossentropy"),
             on(IDS % 2 * 2 - 1, (1, "tanh"), "hinge"),

@@ -119,3 +119,14 @@ def test_the_layer_that_skips_is_named() -> None:
     assert symptom.layer is not None
     assert symptom.layer.index == 1
     assert "75%" in symptom.text
+
+
+def test_frozen_weights_name_the_layer_that_holds_them_all() -> None:
+    fits = {}
+    for count in (1, 2):
+        layers = dense_layers(*[(3, "softmax")] * count)
+        fit = fit_trace(layers)
+        fits[count] = run(replace(fit, model=replace(fit.model, trainable_parameters=0)))["frozen-weights"][0]
+    assert fits[1].layer is not None
+    assert fits[1].layer.name == "dense"
+    assert fits[2].layer is None
