@@ -1,7 +1,7 @@
 """Facts: what rules may ask about a diagnosed run, as one flat dictionary with dotted names.
 
-``FACTS`` is the one list of names. A rule that uses another name is refused when it is loaded. Every name is present in
-what ``facts_for`` returns; a fact that is unknown or has no meaning for this run is None.
+The names are those of ``fact_vocabulary.FACTS``. Every one is present in what ``facts_for`` returns; a fact that is
+unknown or has no meaning for this run is None.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
+from .fact_vocabulary import FACTS
 from .findings import Diagnosis, Fault
 from .losses import canonical_name, loss_family
 from .measures import (
@@ -47,180 +48,6 @@ from .structure import (
     weighted_layers,
 )
 from .trace import FitTrace, LayerFacts, Trace
-
-#: Fault kinds that a diagnosis can name: the case file's vocabulary, and below it the words that it lacks.
-FAULT_KINDS: Mapping[str, str] = {
-    "output_activation": "activation of the last layer does not suit labels or loss",
-    "output_units": "number of output units does not suit the labels",
-    "loss": "loss does not suit output or labels (also a wrong from_logits)",
-    "hidden_activation": "missing or unsuitable activation of a hidden layer",
-    "learning_rate": "too large or too small",
-    "optimizer": "choice of optimiser, or its momentum, decay or clipping",
-    "input_scaling": "features not scaled",
-    "feature_encoding": "categorical or structured features encoded badly",
-    "target_scaling": "regression targets not scaled",
-    "label_encoding": "labels encoded or transformed wrongly",
-    "initializer": "unsuitable weight or bias initialiser",
-    "batch_size": "too few updates per epoch, or too noisy ones",
-    "epochs": "training stops before it has converged",
-    "missing_batchnorm": "normalisation layer missing",
-    "kernel_size": "convolution kernels of an unsuitable size",
-    "filters": "number of convolution filters unsuitable",
-    "strides": "strides that throw too much away",
-    "units": "hidden layers too narrow or too wide",
-    "layers": "too few or too many layers",
-    "input_size": "inputs too small or too large",
-    "dropout": "too much, too little or misplaced",
-    "training_data": "data degenerate, unlearnable, too few or one-sided",
-    "evaluation": "fault outside training",
-    "api_misuse": "argument or call misunderstood",
-    "missing_values": "NaN or infinite entries in inputs or labels",
-    "frozen_weights": "no layer, or not the one that must, may learn",
-    "shuffle": "sorted data trained without shuffling",
-    "overfitting": "the training data is learned by heart",
-    "regularization": "penalties on weights, or weight decay, too strong",
-    "class_weights": "weights of classes or rows that work against learning",
-    "label_order": "labels in another order than rows, classes or outputs",
-    "batch_normalization": "settings of a normalisation that keep it from following the training",
-}
-
-#: Every fact: name -> what it holds. ``x?`` in a description stands for "None when it has no meaning here".
-FACTS: Mapping[str, str] = {
-    # the fault at hand
-    "fault.kind": "kind of the fault, a word of FAULT_KINDS",
-    "fault.confidence": "0..1",
-    "fault.cause": "id of the check whose symptom speaks most for the fault, e.g. 'saturated-activation'",
-    "fault.direction": "'too high', 'too low', 'missing', 'mismatch' or None: in which way the setting is wrong",
-    "verdict": "'healthy', 'faulty' or 'error'",
-    # what is to be learned
-    "task.kind": "'binary', 'multiclass', 'multilabel', 'regression' or 'unknown', judged from the labels alone",
-    "task.classes": "number of classes (2 for binary; number of labels for multilabel), None for regression",
-    "task.encoding": "'zero_one', 'signed', 'integer', 'one_based', 'other_integer', 'one_hot', 'multi_hot', "
-    "'scaled_integer' or 'real'",
-    "task.confidence": "0..1",
-    # labels or targets as they reached fit (first output)
-    "labels.shape_rank": "number of axes with the rows: 1 for (n,), 2 for (n, k)",
-    "labels.columns": "size of the last axis, 1 for (n,)",
-    "labels.minimum": "smallest finite value",
-    "labels.maximum": "largest finite value",
-    "labels.mean": "mean of all finite values",
-    "labels.std": "standard deviation of all finite values",
-    "labels.integers": "all values are whole numbers",
-    "labels.one_hot": "two-dimensional 0/1 labels whose rows all sum to 1",
-    "labels.multiplier": "for class ids divided by a constant: the number that brings them back to whole numbers",
-    "labels.nonfinite": "number of NaN or infinite entries",
-    "labels.distinct": "number of distinct values, None when more than 256",
-    "labels.in_unit_interval": "all values lie in 0..1",
-    "labels.in_signed_interval": "all values lie in -1..1",
-    "labels.nonnegative": "no value is negative",
-    "labels.largest_class_share": "share of rows of the most frequent class (classification)",
-    "labels.smallest_class_share": "share of rows of the rarest class (classification)",
-    "labels.class_weights": "by class id, the weight that gives every class the same say (classification)?",
-    "labels.sorted": "the rows arrive ordered by class (classification, as far as the sample shows)",
-    # the model's output (first output)
-    "output.activation": "effective activation of the output, separate Activation layers included; 'linear' if none",
-    "output.units": "size of the last axis of the output",
-    "output.layer": "index of the last layer with weights",
-    "output.activation_layer": "index of the layer that applies the output activation",
-    "output.activation_is_separate": "the activation is a layer of its own",
-    "output.class_name": "Keras class of the last layer with weights",
-    "output.shape_rank": "number of axes of the model's output with the rows",
-    "output.count": "number of outputs of the model",
-    # loss, optimizer
-    "loss.name": "Keras's snake-case name, e.g. 'binary_crossentropy', or the function's own name",
-    "loss.family": "'binary_crossentropy', 'categorical_crossentropy', 'sparse_categorical_crossentropy', "
-    "'regression', 'margin', 'other'",
-    "loss.from_logits": "the loss was told to expect logits",
-    "loss.is_custom": "the loss is not one of Keras's",
-    "loss.from_string": "written as a string in compile",
-    "optimizer.name": "Keras class, e.g. 'SGD'",
-    "optimizer.from_string": "written as a string in compile",
-    "optimizer.momentum": "momentum (SGD, RMSprop)?",
-    "optimizer.clips": "clipnorm, clipvalue or global_clipnorm is set",
-    "learning_rate": "learning rate as compiled",
-    "update_ratio": "median over layers and steps of |weight change| / |weights| per step; near 1e-3 is usual",
-    "suggested_learning_rate": "learning rate that the measured updates speak for; None unless it is suspect",
-    # fit
-    "fit.epochs": "epochs asked for",
-    "fit.batch_size": "rows per step",
-    "fit.steps_per_epoch": "steps per epoch as seen",
-    "fit.updates": "number of training steps made in total",
-    "fit.shuffle": "rows are shuffled per epoch",
-    "fit.has_validation": "validation data or a validation split is given",
-    "suggested_epochs": "epochs after which training should have converged",
-    "epochs_for_updates": "epochs in which some 2000 training steps are made",
-    "suggested_batch_size": "rows per step that give a usual number of updates",
-    # inputs
-    "inputs.count": "number of input arrays",
-    "inputs.minimum": "smallest finite value over all inputs",
-    "inputs.maximum": "largest finite value over all inputs",
-    "inputs.mean": "mean of the first input",
-    "inputs.std": "standard deviation of the first input",
-    "inputs.shape_rank": "number of axes of the first input with the rows",
-    "inputs.columns": "size of the last axis of the first input",
-    "inputs.divisor": "255.0 for images of bytes; else the largest absolute value",
-    "inputs.looks_like_image": "three or four axes, or whole numbers 0..255 in many columns",
-    "inputs.integers": "all values are whole numbers",
-    "inputs.are_tokens": "whole numbers that feed an Embedding",
-    "inputs.nonfinite": "number of NaN or infinite entries",
-    "inputs.has_nonfinite": "some entry is NaN or infinite",
-    "inputs.largest_scale": "largest standard deviation or absolute mean of a column",
-    "inputs.scale_spread": "largest column standard deviation divided by the smallest positive one",
-    "inputs.constant_columns": "number of columns that never change",
-    "inputs.heavy_tails": "number of columns without negative values whose deviation exceeds 1.5 times their mean",
-    "inputs.categories": "number of columns that hold codes of categories: few whole numbers without gaps, from 0 or 1",
-    "inputs.category_columns": "their indices",
-    "inputs.identifiers": "number of columns that number the rows",
-    "inputs.identifier_columns": "their indices",
-    "inputs.height": "height of pictures with channels last?",
-    "inputs.width": "their width?",
-    # the layer that the fault names
-    "layer.index": "index of the faulty layer",
-    "layer.name": "its Keras name",
-    "layer.class_name": "its Keras class",
-    "layer.activation": "its effective activation, separate Activation layers included",
-    "layer.units": "size of the last axis of its output",
-    "layer.rate": "rate of a dropout layer",
-    "layer.is_output": "it is the output layer",
-    "layer.trainable": "its weights may change",
-    "layer.kernel_initializer": "class name of its kernel initializer, e.g. 'GlorotUniform'",
-    # the model
-    "model.kind": "'sequential', 'functional' or 'subclassed'",
-    "model.layers": "number of layers, input layers not counted",
-    "model.hidden_layers": "number of layers with weights before the output",
-    "model.hidden_activation": "most frequent effective activation of the hidden dense and convolutional layers",
-    "model.parameters": "number of parameters",
-    "model.trainable_parameters": "number of parameters that may change",
-    "model.has_normalization": "some layer normalises (BatchNormalization, Normalization, Rescaling …)",
-    "model.starts_with_normalization": "the first layer that touches the inputs normalises",
-    "model.first_layer": "index of the first layer that touches the inputs",
-    "model.has_dropout": "some layer drops",
-    "model.has_embedding": "the inputs are tokens",
-    "model.has_recurrent": "LSTM, GRU, SimpleRNN …",
-    "model.has_convolution": "Conv1D, Conv2D …",
-    # data and results
-    "data.kind": "'arrays', 'tf.data', 'generator', 'PyDataset' or 'batches'",
-    "data.rows": "rows that reached fit",
-    "data.validation_rows": "rows of validation data",
-    "evaluation.skill": "skill after training: 0 trivial, 1 perfect",
-    "evaluation.metric": "'accuracy', 'balanced_accuracy', 'label_accuracy' or 'r2'",
-    "evaluation.split": "'validation', 'test' (what the script evaluates on afterwards), 'holdout' or 'training'",
-    "evaluation.constant": "the model predicts the same for every row",
-    "evaluation.prediction_min": "smallest prediction",
-    "evaluation.prediction_max": "largest prediction",
-    "reference.linear": "skill of the linear reference learner",
-    "reference.best": "skill of the best reference learner",
-    "reference.best_name": "its name",
-    # what localization proposes for the faulty setting
-    "suggested_activation": "activation that suits labels and loss",
-    "suggested_loss": "loss that suits labels and output",
-    "suggested_units": "output units that suit the labels",
-    "suggested_from_logits": "value of from_logits that suits the output activation",
-    "suggested_rate": "dropout rate",
-    "suggested_initializer": "kernel initializer that suits the layer's activation, as Keras spells it in strings",
-    "suggested_clipnorm": "gradient norm to clip at",
-}
-
 
 #: Facts that only make sense when the labels are classes.
 _OF_CLASSES = (

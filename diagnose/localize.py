@@ -235,7 +235,7 @@ def _general(subject: Subject, seen: Sequence[Seen], known: set[str]) -> Iterabl
 
 
 def _details(kind: str, subject: Subject, symptoms: Sequence[Symptom], where: LayerReference | None) -> dict[str, Any]:
-    """Facts that a rule can use to mend this fault; names are those of ``facts.FACTS``."""
+    """Facts that a rule can use to mend this fault; names are those of ``fact_vocabulary.FACTS``."""
     details: dict[str, Any] = {"cause": symptoms[0].check}
     if kind == "learning_rate":
         details |= _learning_rate_details(subject, symptoms)

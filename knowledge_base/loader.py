@@ -8,7 +8,7 @@ from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ..diagnose.facts import FACTS
+from ..diagnose.fact_vocabulary import FACTS
 from .documents import Document, KnowledgeError, Problem, read_document
 from .rule_order import RuleOrder, Uncalibrated, load_rule_order
 from .schema import PLACEHOLDER, Rule

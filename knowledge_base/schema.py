@@ -8,7 +8,7 @@ from typing import Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
-from ..diagnose.facts import FAULT_KINDS
+from ..diagnose.fact_vocabulary import FAULT_KINDS
 from .vocabulary import LAYER_SELECTORS, did_you_mean, require_word
 
 RULE_ID = re.compile(r"^[a-z][a-z0-9]*(-[a-z0-9]+)*$")

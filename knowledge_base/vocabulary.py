@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Collection, Iterable
 
-from ..diagnose.facts import FAULT_KINDS
+from ..diagnose.fact_vocabulary import FAULT_KINDS
 
 #: What the case file may call a fault: every kind that a diagnosis can name, and "none" for a change without effect.
 CASE_KINDS = frozenset({*FAULT_KINDS, "none"})

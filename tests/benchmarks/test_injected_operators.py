@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 
 import pytest
-from dlfix.diagnose.facts import FAULT_KINDS
+from dlfix.diagnose.fact_vocabulary import FAULT_KINDS
 
 from benchmarks.injected.anatomy import Program
 from benchmarks.injected.equivalents import EQUIVALENTS

@@ -10,7 +10,8 @@ import numpy as np
 from dlfix.diagnose.diagnosis import chosen_fits, diagnose
 from dlfix.diagnose.evidence import EVIDENCE
 from dlfix.diagnose.explaining_away import EXPLAINS, explain_away
-from dlfix.diagnose.facts import FACTS, FAULT_KINDS, facts_for
+from dlfix.diagnose.fact_vocabulary import FACTS, FAULT_KINDS
+from dlfix.diagnose.facts import facts_for
 from dlfix.diagnose.findings import Diagnosis, ReferenceScores, Symptom
 from dlfix.diagnose.hypotheses import Hypothesis
 from dlfix.diagnose.trace import DataSample, FitTrace

@@ -8,7 +8,7 @@ import sys
 import time
 
 import pytest
-from dlfix.diagnose.facts import FACTS, FAULT_KINDS
+from dlfix.diagnose.fact_vocabulary import FACTS, FAULT_KINDS
 from dlfix.knowledge_base import KnowledgeBase, Rule, load_knowledge
 from dlfix.knowledge_base.loader import CASE_FILE
 from dlfix.knowledge_base.schema import EDIT_PARAMETERS, PLACEHOLDER
