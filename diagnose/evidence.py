@@ -101,6 +101,7 @@ EVIDENCE: Mapping[str, Evidence] = {
             "swapped-image-axes": 0.6,
             "padded-sequences": 0.6,
             "scrambled-inputs": 0.9,
+            "mixed-axes": 0.9,
         },
         {"below-reference": 0.15},
     ),

@@ -128,6 +128,8 @@ FACTS: Mapping[str, str] = {
     "inputs.constant_columns": "number of columns that never change",
     "inputs.heavy_tails": "number of columns without negative values whose deviation exceeds 1.5 times their mean",
     "inputs.categories": "number of columns that hold codes of categories: few whole numbers without gaps, from 0 or 1",
+    "inputs.stored_shape": "shape of a row whose channels lie one after the other but are read as the last axis, x?",
+    "inputs.stored_order": "axes of that shape, from 1, in the order in which they are to be read",
     "inputs.category_columns": "their indices",
     "inputs.identifiers": "number of columns that number the rows",
     "inputs.identifier_columns": "their indices",

@@ -34,6 +34,7 @@ from .measures import (
     update_ratio,
     updates_made,
 )
+from .stored_axes import lie_channel_by_channel
 from .structure import (
     DROPOUT_LAYERS,
     EMBEDDING_LAYERS,
@@ -205,6 +206,10 @@ def _add_inputs(facts: dict[str, Any], fit: FitTrace) -> None:
     facts["inputs.scale_spread"] = max(positive) / min(positive) if positive else None
     facts["inputs.constant_columns"] = len(deviations) - len(positive)
     facts["inputs.heavy_tails"] = heavy_tailed_columns(first)
+    if fit.sample is not None and fit.sample.inputs and lie_channel_by_channel(fit.sample.inputs[0]):
+        *places, channels = fit.sample.inputs[0].shape[1:]
+        facts["inputs.stored_shape"] = (channels, *places)
+        facts["inputs.stored_order"] = (*range(2, len(places) + 2), 1)
     facts["inputs.category_columns"] = category_columns(fit)
     facts["inputs.categories"] = len(facts["inputs.category_columns"])
     facts["inputs.identifier_columns"] = identifier_columns(fit)

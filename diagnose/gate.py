@@ -87,6 +87,8 @@ TELLING = frozenset(
         "mismatched-validation-inputs",
         "mismatched-test-inputs",
         "placeholder-values",
+        "mixed-axes",
+        "scrambled-inputs",
         "shifted-inputs",
         "shifted-class-shares",
     }

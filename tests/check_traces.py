@@ -182,6 +182,16 @@ def scrambled(table: np.ndarray) -> FitTrace:
     return on_table(x)
 
 
+def mixed(x: np.ndarray) -> FitTrace:
+    """A run on series or pictures whose channels come first in memory and were reshaped to come last."""
+    return on_table(np.ascontiguousarray(np.moveaxis(x, -1, 1)).reshape(x.shape))
+
+
+def walks(rows: int, steps: int, channels: int) -> np.ndarray:
+    """Series that wander, each channel on its own."""
+    return np.cumsum(np.random.default_rng(0).normal(size=(rows, steps, channels)), axis=1)
+
+
 def on_table(x: np.ndarray) -> FitTrace:
     """A run on these inputs."""
     return fit_trace(data=data(x, np.arange(len(x)) % 2), x=x, y=np.arange(len(x)) % 2)

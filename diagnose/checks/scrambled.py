@@ -1,4 +1,4 @@
-"""Tables whose entries ended up in other rows: ``reshape`` where ``transpose`` was meant."""
+"""Inputs whose axes were mixed: ``reshape`` where ``transpose`` was meant."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import numpy as np
 
 from ..findings import Symptom
 from ..measures import inputs_are_tokens
+from ..stored_axes import lie_channel_by_channel
 from .registry import check
 from .subject import Subject
 
@@ -48,6 +49,32 @@ def scrambled_inputs(subject: Subject) -> Iterator[Symptom]:
                 "are whole rows, as after a reshape in place of a transpose.",
                 value=common,
                 threshold=COMMON,
+                strength=0.9,
+            )
+            return
+
+
+@check("mixed-axes", requires=("inputs", "sample"))
+def mixed_axes(subject: Subject) -> Iterator[Symptom]:
+    """Series or pictures that hold one channel after the other and are read as if channels came last.
+
+    Symptom: In the order in which they lie in memory the values of a row run on smoothly, and break off just where a
+        channel would end if channels lay one after the other.
+    Why: ``x.reshape(rows, steps, channels)`` of data that has its channels before its steps keeps the order in memory,
+        so each step holds a piece of one channel's past and future in place of all channels at one time.
+    Threshold and its source: Measured on series and pictures read rightly and wrongly: see
+        ``stored_axes.lie_channel_by_channel``.
+    When not: Independent numbers, in which no order can be seen; as many steps as channels, where every step ends with
+        a break.
+    """
+    for array in subject.fit.sample.inputs if subject.fit.sample is not None else ():
+        if lie_channel_by_channel(array):
+            shape = tuple(array.shape[1:])
+            yield Symptom(
+                "mixed-axes",
+                f"Rows of shape {shape} hold {shape[-1]} channels one after the other, but are read as if each place "
+                "held all channels: a reshape stands where a transpose is needed.",
+                value=float(shape[-1]),
                 strength=0.9,
             )
             return

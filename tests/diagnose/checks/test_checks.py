@@ -34,6 +34,7 @@ from check_traces import (
     judged_on,
     layered,
     maps,
+    mixed,
     nan_in,
     on,
     on_table,
@@ -51,6 +52,7 @@ from check_traces import (
     unshuffled,
     updates,
     validated,
+    walks,
     with_evaluation,
     with_kernel,
     with_layer,
@@ -550,6 +552,17 @@ TABLE = [  # one row: id of the check, traces that show it, near misses that do 
             on_table(np.random.default_rng(0).normal(size=(500, 12))),
             on_table(np.random.default_rng(0).normal(size=(500, 12)).cumsum(axis=1)),  # windows of a wandering series
             on_table(np.random.default_rng(0).normal(size=(500, 1)) + np.random.default_rng(1).normal(size=(500, 6))),
+        ],
+    ),
+    (
+        "mixed-axes",
+        [mixed(walks(300, 64, 3)), mixed(walks(300, 24, 5)), mixed(walks(120, 12 * 12, 3).reshape(120, 12, 12, 3))],
+        [
+            on_table(walks(300, 64, 3)),
+            on_table(walks(300, 24, 5) + 10 * np.arange(5)),
+            on_table(np.cumsum(walks(300, 10, 64), axis=2)),  # spectra that change slowly: smooth along the last axis
+            on_table(np.repeat(walks(300, 64, 1), 3, axis=2)),  # three channels that are nearly one
+            mixed(np.random.default_rng(0).normal(size=(300, 64, 3))),  # nothing to tell
         ],
     ),
     (
