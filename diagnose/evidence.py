@@ -58,6 +58,7 @@ EVIDENCE: Mapping[str, Evidence] = {
         {
             "swapped-outputs": 0.95,
             "misaligned-labels": 0.95,
+            "unrelated-labels": 0.95,
             "permuted-classes": 0.75,
             "permuted-target-columns": 0.75,
             "inverted-prediction": 0.3,
@@ -114,11 +115,14 @@ EVIDENCE: Mapping[str, Evidence] = {
             "contradicted-labels": 0.35,
             "starved-training-set": 0.7,
             "shifted-class-shares": 0.75,
+            "unseen-classes": 0.8,
             "shifted-inputs": 0.65,
         },
         {"trivial-skill": 0.1, "unpredicted-class": 0.1},
     ),
-    "shuffle": Evidence({"sorted-labels": 0.75}, {"oscillating-loss": 0.2, "trivial-skill": 0.2}),
+    "shuffle": Evidence(
+        {"sorted-labels": 0.75, "unseen-classes": 0.95}, {"oscillating-loss": 0.2, "trivial-skill": 0.2}
+    ),
     "input_scaling": Evidence(
         {
             "unscaled-inputs": 0.7,

@@ -92,11 +92,23 @@ TELLING = frozenset(
         "shifted-inputs",
         "shifted-class-shares",
     }
-    | {"starved-training-set", "misaligned-labels", "permuted-classes", "permuted-target-columns", "swapped-outputs"}
+    | {
+        "starved-training-set",
+        "misaligned-labels",
+        "unrelated-labels",
+        "permuted-classes",
+        "permuted-target-columns",
+        "swapped-outputs",
+    }
     | {"inverted-class-weights", "sorted-labels", "scaled-class-labels", "out-of-range-labels"}
 )
-#: Symptoms that no healthy program showed together (106 runs, 2026-11-30): a handful of passes, and still on the way.
-TELLING_TOGETHER = frozenset({"few-passes", "unconverged-loss"})
+#: Symptoms that tell only together: a handful of passes, and still on the way, which no healthy program showed (106
+#: runs, 2026-11-30); a few steps on batches as large as the data, and still on the way, which one of 53 showed that was
+#: not behind.
+TELLING_TOGETHER = (
+    frozenset({"few-passes", "unconverged-loss"}),
+    frozenset({"oversized-batch", "too-few-updates", "unconverged-loss"}),
+)
 #: Symptoms of data that nobody can learn from, so that a reference learner is no measure either.
 SPOILED = frozenset({"scrambled-inputs"})
 #: Skill, and share of a constant prediction's loss, beyond which a network without a reference is left alone.
@@ -201,7 +213,7 @@ def judge(subject: Subject, symptoms: Iterable[Symptom]) -> Judgement:
 
 
 def _telling(found: set[str]) -> list[str]:
-    return sorted((found & TELLING) | (TELLING_TOGETHER if found >= TELLING_TOGETHER else set()))
+    return sorted((found & TELLING).union(*(group for group in TELLING_TOGETHER if found >= group)))
 
 
 def _is_behind(gap: Shortfall, subject: Subject, witnesses: int) -> bool:

@@ -12,7 +12,7 @@ from .explaining_away import explain_away
 from .findings import Fault, LayerReference, Symptom
 from .gate import Judgement
 from .hypotheses import Hypothesis, Seen, learning_rate_direction, place, say, weigh
-from .measures import holds_bytes, update_ratio
+from .measures import holds_bytes, labels_are_sorted, update_ratio
 from .structure import RECURRENT_LAYERS, convolution_size, effective_activation, has_any, hidden_linear_maps
 from .suggested_values import (
     USUAL_RATES,
@@ -124,6 +124,8 @@ def _plausible(kind: str, subject: Subject, symptoms: Sequence[Symptom]) -> bool
     if kind == "learning_rate":
         primary = checks & set(EVIDENCE[kind].primary)
         return primary != {"dying-relu"} or (not main.details.get("is_output") and _steps_may_kill(subject))
+    if kind == "shuffle" and main.check == "unseen-classes":
+        return "sorted-labels" in checks or bool(labels_are_sorted(subject.fit))
     if kind == "label_encoding" and main.check == "mismatched-loss":
         return bool(main.details.get("other_encoding"))  # the other loss and the other encoding both mend it
     if kind == "input_scaling" and main.check in ("mismatched-validation-inputs", "mismatched-test-inputs"):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 
@@ -10,6 +10,7 @@ from ..findings import Symptom
 from ..measures import identifier_columns, inputs_are_tokens, telltale_column
 from ..neighbour_votes import MAX_ROWS, contradicted, neighbourhood, next_row_resemblance, voted_skill
 from ..skill import classes_of
+from ..trace import DataSample
 from .registry import check
 from .subject import Subject
 
@@ -18,6 +19,11 @@ TOLD = 0.3
 SHIFTS = (-3, -2, -1, 1, 2, 3)
 NOTHING = 0.1
 MUCH = 0.5
+#: Rows of either side from which on it is told what the inputs say about the labels.
+ROWS = 100
+#: Rows whose distances are compared, and how much farther neighbours of the other side may be: a third, our choice.
+#: Sets of one origin differ by a tenth; a scrambled or noisy one is several times as far.
+MOST_COMPARED, FARTHER = 500, 1.33
 SERIES = 0.9
 
 
@@ -96,6 +102,64 @@ def misaligned_labels(subject: Subject) -> Iterator[Symptom]:
             strength=1.0,
             details={"certain": True, "shift": best},
         )
+
+
+@check("unrelated-labels", requires=("sample", "targets"))
+def unrelated_labels(subject: Subject) -> Iterator[Symptom]:
+    """The labels of the training rows belong to other rows, as those of the held-out rows show.
+
+    Symptom: Quick learners explain less than a tenth of the labels' variance from the inputs of the training rows, but
+        more than half of it from those of the held-out rows, among themselves.
+    Why: Inputs and labels were shuffled, sorted or filtered apart from each other, on one side only.
+    Threshold and its source: A tenth and a half, as for ``misaligned-labels``.
+    When not: Fewer than a hundred rows on either side; training inputs that are themselves unlike the held-out ones
+        (scrambled, drowned in noise), among which the held-out rows have no near neighbours.
+    """
+    sample, fit = subject.fit.sample, subject.fit
+    if sample is None or not sample.validation_inputs or not sample.validation_targets or inputs_are_tokens(fit):
+        return
+    held_out = DataSample(sample.validation_inputs, sample.validation_targets)
+    sides = (sample.targets[0], subject.neighbours), (held_out.targets[0], neighbourhood(held_out))
+    explained = []
+    for targets, known in sides:
+        labels = None if known is None or len(known.rows) < ROWS else _numbers(subject, np.asarray(targets)[known.rows])
+        if known is None or labels is None:
+            return
+        explained.append(known.explained(labels))
+    if explained[0] < NOTHING and explained[1] > MUCH and _are_alike(sample.inputs, held_out.inputs):
+        yield Symptom(
+            "unrelated-labels",
+            "The inputs of the training rows say nothing about their labels, while those of the "
+            f"{subject.held_out_name} rows explain {explained[1]:.0%} of theirs: in training, labels stand beside the "
+            "wrong rows.",
+            value=explained[1],
+            threshold=MUCH,
+            strength=1.0,
+            details={"certain": True},
+        )
+
+
+def _are_alike(inputs: Sequence[np.ndarray], others: Sequence[np.ndarray]) -> bool:
+    """Whether rows of one set have neighbours as near in the other set as among themselves."""
+    count = min(len(inputs[0]), len(others[0]), MOST_COMPARED)
+    tables = []
+    for part in (inputs, others):
+        rows = np.linspace(0, len(part[0]) - 1, count).astype(int)
+        tables.append(np.concatenate([np.asarray(a)[rows].reshape(count, -1) for a in part], axis=1).astype(float))
+    given, own = (np.nan_to_num(table, posinf=0.0, neginf=0.0) for table in tables)
+    if given.shape[1] != own.shape[1]:
+        return False
+    scale = np.where(own.std(axis=0) > 0, own.std(axis=0), 1.0)
+    given, own = given / scale, own / scale
+    among = _squared_distances(own, own)
+    np.fill_diagonal(among, np.inf)
+    near, nearer = np.sqrt(_squared_distances(own, given).min(axis=1)), np.sqrt(among.min(axis=1))
+    return float(np.median(near)) <= FARTHER * float(np.median(nearer))
+
+
+def _squared_distances(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    squares = (a**2).sum(axis=1)[:, None] + (b**2).sum(axis=1)[None] - 2 * a @ b.T
+    return np.asarray(np.maximum(squares, 0.0))
 
 
 def _numbers(subject: Subject, labels: np.ndarray) -> np.ndarray | None:

@@ -8,7 +8,7 @@ import numpy as np
 
 from ..findings import Symptom
 from ..gate import NOTHING
-from ..losses import BINARY, MARGIN, SPARSE
+from ..losses import BINARY, CATEGORICAL, MARGIN, SPARSE
 from ..measures import (
     batches_come_in_blocks,
     class_shares,
@@ -53,8 +53,8 @@ def out_of_range_labels(subject: Subject) -> Iterator[Symptom]:
     """Class labels that the loss or the output has no place for.
 
     Symptom: Ids below 0 or beyond the last output unit with a sparse loss; classes other than 0 and 1 with binary
-        crossentropy.
-    Why: Sparse losses fail or give NaN for such ids; binary crossentropy has no lower bound beyond 0..1.
+        crossentropy; one-hot rows of other numbers with categorical crossentropy.
+    Why: Sparse losses fail or give NaN for such ids; the others have no lower bound beyond 0..1.
     Threshold and its source: Structural; case 50079585.
     When not: Smoothed labels within 0..1; hinge losses, which turn 0/1 into -1/1 on their own.
     """
@@ -64,10 +64,12 @@ def out_of_range_labels(subject: Subject) -> Iterator[Symptom]:
     limit: float
     if family == SPARSE and head.units is not None and head.units > 1:
         limit = head.units - 1
-    elif family == BINARY:
+    elif family in (BINARY, CATEGORICAL):
         limit = 1
     else:
         return
+    if family == CATEGORICAL and (columns(target) == 1 or target.maximum <= 0):
+        return  # ids under this loss are told by their shape
     if target.minimum < 0 or target.maximum > limit:
         yield Symptom(
             "out-of-range-labels",

@@ -15,6 +15,8 @@ from .subject import Subject
 SPREAD = 1.5
 #: Times that deviations differ by from where on no network can be expected to do well on both sides.
 FAR = 5.0
+#: Share of rows of classes that training lacks.
+UNSEEN = 0.1
 DISTANCE = 0.2
 #: Rows on either side below which shares and deviations say little.
 ENOUGH_ROWS = 40
@@ -87,6 +89,39 @@ def _shares(labels: ArrayFacts) -> dict[float, float]:
         return {}
     names = labels.unique if labels.unique is not None and len(labels.unique) == len(shares) else range(len(shares))
     return {float(name): share for name, share in zip(names, shares, strict=True)}
+
+
+@check("unseen-classes", requires=("targets",))
+def unseen_classes(subject: Subject) -> Iterator[Symptom]:
+    """The model is judged on classes that it never saw in training.
+
+    Symptom: A tenth or more of the rows that the model is judged on belong to classes without a single training row.
+    Why: Rows that come sorted by class were split without shuffling them first, or the rows of a class were lost on the
+        way. Whatever is learned, none of those rows can be told.
+    Threshold and its source: Structural; a tenth, our choice: of a rare class the few rows may all have been drawn for
+        one side by chance.
+    When not: Batches that bring one class after the other, of which only the first were seen; open-set recognition.
+    """
+    data = subject.fit.data
+    if not data.targets or not data.validation_targets or subject.task.kind not in ("binary", "multiclass"):
+        return
+    if batches_come_in_blocks(subject.fit):
+        return
+    trained, judged = _shares(data.targets[0]), _shares(data.validation_targets[0])
+    known = {one for one, share in trained.items() if share > 0}
+    unseen = {one: share for one, share in judged.items() if share > 0 and one not in known}
+    if not known or sum(unseen.values()) < UNSEEN:
+        return
+    names = ", ".join(f"{one:g}" for one in sorted(unseen)[:5])
+    yield Symptom(
+        "unseen-classes",
+        f"{sum(unseen.values()):.0%} of the {subject.held_out_name} rows belong to classes that training never sees "
+        f"({names}).",
+        value=sum(unseen.values()),
+        threshold=UNSEEN,
+        strength=1.0,
+        details={"certain": True},
+    )
 
 
 @check("shifted-inputs", requires=("inputs", "model layers"))

@@ -302,6 +302,8 @@ TABLE = [  # one row: id of the check, traces that show it, near misses that do 
             on(IDS % 2, (2, "softmax"), "sparse_categorical_crossentropy"),
             on(ONE_HOT, (3, "softmax"), "categorical_crossentropy"),
             on(MULTI_HOT, (3, "sigmoid"), "binary_crossentropy"),
+            on(ONE_HOT, (3, "softmax"), "categorical_crossentropy"),
+            on(ONE_HOT * 0.9 + 0.1 / 3, (3, "softmax"), "categorical_crossentropy"),
             on(IDS % 2 * 2 - 1, (1, "tanh"), "hinge"),
             on(REAL, (1, "linear"), "mean_absolute_error"),
             on(np.exp(REAL), (1, "exponential"), "poisson"),
@@ -316,6 +318,7 @@ TABLE = [  # one row: id of the check, traces that show it, near misses that do 
             on(IDS % 2 * 2 - 1, (1, "sigmoid"), "binary_crossentropy"),
             on(IDS, (1, "sigmoid"), "binary_crossentropy"),
             on(MULTI_HOT + 1, (3, "sigmoid"), "binary_crossentropy"),
+            on(ONE_HOT * 2 - 1, (3, "softmax"), "categorical_crossentropy"),
         ],
         [
             on(MULTI_HOT, (3, "sigmoid"), "binary_crossentropy"),

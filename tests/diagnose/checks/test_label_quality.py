@@ -35,6 +35,12 @@ def numbers(targets: np.ndarray, x: np.ndarray = TABLE_OF_REALS) -> FitTrace:
     return on(targets, (1, "linear"), "mean_squared_error", x)
 
 
+def judged(fit: FitTrace, x: np.ndarray, y: np.ndarray) -> FitTrace:
+    """The run with these rows to be judged on."""
+    assert fit.sample is not None
+    return replace(fit, sample=replace(fit.sample, validation_inputs=(x,), validation_targets=(y,)))
+
+
 TABLE = [
     (
         "contradicted-labels",
@@ -44,6 +50,21 @@ TABLE = [
             classes(with_noise(0.03)),
             classes(GENERATOR.integers(0, 4, 400)),  # no rule at all: nothing is confident, unlearnable-labels says so
             numbers(SUMS),
+        ],
+    ),
+    (
+        "unrelated-labels",
+        [
+            judged(classes(CLOUD[SHUFFLED]), CLOUDS, CLOUD),
+            judged(numbers(GENERATOR.permutation(SUMS)), TABLE_OF_REALS, SUMS),
+        ],
+        [
+            judged(classes(CLOUD), CLOUDS, CLOUD),
+            judged(classes(CLOUD[SHUFFLED]), CLOUDS, CLOUD[SHUFFLED]),  # no rule on either side
+            judged(classes(CLOUD), CLOUDS, CLOUD[SHUFFLED]),
+            judged(classes(CLOUD[SHUFFLED]), CLOUDS[:60], CLOUD[:60]),
+            judged(classes(CLOUD, GENERATOR.normal(size=CLOUDS.shape) * 30), CLOUDS, CLOUD),  # noise in place of inputs
+            classes(CLOUD[SHUFFLED]),
         ],
     ),
     (

@@ -112,8 +112,16 @@ TABLE = [
     ),
     (
         "narrow-layer",
-        [widths(32, 1, 32), widths(2), widths(32, 4, classes=20)],
-        [widths(32, 16), widths(8, classes=20), widths(2, inputs=4), autoencoder(), scores(), fit_trace()],
+        [widths(32, 1, 32), widths(2), widths(2, inputs=6), widths(1, inputs=3), widths(32, 4, classes=20)],
+        [
+            widths(32, 16),
+            widths(8, classes=20),
+            widths(2, inputs=4),
+            widths(1, inputs=2),
+            autoencoder(),
+            scores(),
+            fit_trace(),
+        ],
     ),
     (
         "oversized-kernel",

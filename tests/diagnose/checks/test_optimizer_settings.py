@@ -68,8 +68,18 @@ TABLE = [
     ),
     (
         "excessive-clipping",
-        [clipped(50.0, clipnorm=0.01), clipped(500.0, clipvalue=1e-3), clipped(500.0, "Adam", global_clipnorm=1.0)],
-        [clipped(50.0, clipnorm=1.0), clipped(5.0, clipvalue=0.5), clipped(500.0), clipped(0.5, clipnorm=0.01)],
+        [
+            clipped(0.4, clipnorm=0.005),
+            clipped(50.0, clipnorm=0.01),
+            clipped(500.0, clipvalue=1e-3),
+            clipped(500.0, "Adam", global_clipnorm=1.0),
+        ],
+        [
+            clipped(15.0, clipnorm=1.0),
+            clipped(5.0, clipvalue=0.5),
+            clipped(500.0),
+            clipped(0.5, "Adam", clipnorm=0.01),
+        ],
     ),
     (
         "excessive-weight-decay",

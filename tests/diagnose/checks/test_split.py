@@ -47,6 +47,20 @@ TABLE = [
         [split(100, 100), split(400, 100), split(2000, 5000), fit_trace()],
     ),
     (
+        "unseen-classes",
+        [
+            three_classes((200, 200, 0), (0, 0, 90)),
+            three_classes((200, 0, 200), (50, 50, 50), one_hot=True),
+            three_classes((200, 200, 0), (400, 400, 100)),
+        ],
+        [
+            three_classes((200, 10, 200), (50, 50, 50)),
+            three_classes((200, 200, 0), (400, 400, 10)),  # a rare class that fell to one side
+            three_classes((200, 200, 200), (50, 0, 50)),
+            split(400, 200),
+        ],
+    ),
+    (
         "shifted-class-shares",
         [
             split(400, 200, shares=(0.1, 0.5)),
