@@ -116,6 +116,7 @@ EVIDENCE: Mapping[str, Evidence] = {
             "starved-training-set": 0.7,
             "shifted-class-shares": 0.75,
             "unseen-classes": 0.8,
+            "misleading-training-rows": 0.5,
             "shifted-inputs": 0.65,
         },
         {"trivial-skill": 0.1, "unpredicted-class": 0.1},

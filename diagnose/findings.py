@@ -93,7 +93,12 @@ class Task:
 
 @dataclass(frozen=True)
 class ReferenceScores:
-    """Skill (0 trivial, 1 perfect) of quick scikit-learn learners on the same data and split. None: not computable."""
+    """Skill (0 trivial, 1 perfect) of quick scikit-learn learners on the same data and split. None: not computable.
+
+    Attributes:
+        held_out: Best skill of learners that are fitted to held-out rows and scored on the last quarter of them, on
+            ``held_out_rows`` rows. None where the training rows do about as well as any could, or too few are held out.
+    """
 
     trivial: float | None
     linear: float | None
@@ -102,6 +107,8 @@ class ReferenceScores:
     metric: str | None = None
     rows: int = 0
     seconds: float = 0.0
+    held_out: float | None = None
+    held_out_rows: int = 0
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,8 @@ third to all of the healthy ones), so a fault is reported in two cases only:
 2. *Poor training*, shown by at least one of:
    - the loss, or the predictions, are not finite, or the loss exploded or fell below its lower bound;
    - the skill is clearly below the best reference learner's (``shortfall``);
+   - learners that are fitted to some of the held-out rows tell the others clearly better than the network does, and
+     than learners that are fitted to the training rows (``misleading-training-rows``);
    - the skill is not above 0 although a reference learner finds something (``trivial-skill``);
    - neither the network nor any reference learner finds anything (``unlearnable-labels``, which also says when a
      skill on training rows is too low to count): what is poor, where everything is poor, points at the data;
@@ -57,7 +59,7 @@ Z = 1.645
 FLOOR = 0.1
 #: Symptoms that show poor training by themselves.
 BROKEN = frozenset({"nonfinite-loss", "nonfinite-weight", "exploding-loss", "negative-loss"})
-POOR = frozenset({"below-reference", "trivial-skill", "unlearnable-labels"})
+POOR = frozenset({"below-reference", "trivial-skill", "unlearnable-labels", "misleading-training-rows"})
 #: Symptoms that none of 53 healthy programs showed in 106 runs (``benchmarks/healthy``, 2026-11-30); settings and
 #: states that can keep a network from learning. They are not by themselves a sign of poor training: a wide layer with
 #: strong dropout may do well. Unscaled inputs are left out: networks that stand them are common, such as the faultless

@@ -66,6 +66,7 @@ _CAUSES: Mapping[str, str] = {
     "shifted-class-shares": "The training rows are not like those that the model is judged on.",
     "shifted-inputs": "The training inputs are not like those that the model is judged on.",
     "unseen-classes": "The model is judged on classes that it never saw in training.",
+    "misleading-training-rows": "The training rows are not like those that the model is judged on.",
     "mixed-axes": "The axes of the inputs are mixed up.",
     "scrambled-inputs": "The inputs hold values of many rows in one.",
     "placeholder-values": "A number stands for values that are missing.",

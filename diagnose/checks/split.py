@@ -7,14 +7,18 @@ from collections.abc import Iterator
 import numpy as np
 
 from ..findings import Symptom
+from ..gate import Z, standard_error
 from ..measures import batches_come_in_blocks, class_shares, inputs_are_tokens
-from ..trace import ArrayFacts
+from ..neighbour_votes import next_row_resemblance
+from ..trace import ArrayFacts, DataSample
 from .registry import check
 from .subject import Subject
 
 SPREAD = 1.5
 #: Times that deviations differ by from where on no network can be expected to do well on both sides.
 FAR = 5.0
+#: Skill by which learners on held-out rows have to be ahead, and resemblance of rows from which on they are a series.
+OUTDONE, SERIES = 0.15, 0.9
 #: Share of rows of classes that training lacks.
 UNSEEN = 0.1
 DISTANCE = 0.2
@@ -121,6 +125,42 @@ def unseen_classes(subject: Subject) -> Iterator[Symptom]:
         threshold=UNSEEN,
         strength=1.0,
         details={"certain": True},
+    )
+
+
+@check("misleading-training-rows", requires=("evaluation", "sample", "reference scores"))
+def misleading_training_rows(subject: Subject) -> Iterator[Symptom]:
+    """A few held-out rows teach more about the others than all training rows do.
+
+    Symptom: Learners that are fitted to three quarters of the held-out rows tell the last quarter better than the
+        network, and better than learners that are fitted to the training rows, by more than 0.15 and by more than
+        sampling error (one-sided 95 %).
+    Why: Whatever there is to learn is in the held-out rows, and any learner finds it there; so the training rows are
+        spoiled: their labels are wrong, their inputs drowned in noise, or kinds of rows are missing.
+    Threshold and its source: 0.15, our choice: of 27 healthy programs with as many rows held out none is outdone by
+        more than 0.04 (2026-11-30).
+    When not: Series, whose next rows resemble the last ones more than those of long ago.
+    """
+    sample, reference, skill = subject.fit.sample, subject.reference, subject.skill
+    if sample is None or skill is None or reference.best is None or reference.held_out is None:
+        return
+    gap = reference.held_out - max(skill, reference.best)
+    metric = str(subject.fit.evaluation.get("metric") or reference.metric or "accuracy")
+    trivial = subject.fit.evaluation.get("trivial")
+    base = float(trivial) if trivial is not None and np.isfinite(trivial) else 0.0
+    error = Z * standard_error(metric, reference.held_out, base, reference.held_out_rows)
+    if gap <= max(OUTDONE, 1.5 * error):
+        return
+    rows = np.arange(min(len(part) for part in sample.validation_inputs))
+    if next_row_resemblance(DataSample(sample.validation_inputs, ()), rows) > SERIES:
+        return
+    yield Symptom(
+        "misleading-training-rows",
+        f"Quick learners reach {reference.held_out:.2f} when they learn from other {subject.held_out_name} rows, but "
+        f"{reference.best:.2f} from the training rows.",
+        value=gap,
+        threshold=OUTDONE,
+        strength=min(1.0, 0.5 + gap),
     )
 
 

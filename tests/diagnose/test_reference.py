@@ -332,3 +332,18 @@ def test_the_same_pictures_give_the_same_scores() -> None:
     labels = (share > 0.5).astype(int)
     first, second = (scores(pictures[..., np.newaxis], labels) for _ in range(2))
     assert (first.best, first.best_name) == (second.best, second.best_name)
+
+
+def test_what_held_out_rows_teach_is_asked_where_training_rows_teach_little() -> None:
+    x, y = datasets.load_digits(return_X_y=True)
+    task, wrong = infer_task(array_facts("y", y)), np.random.default_rng(0).permutation(y[:1200])
+    spoiled = reference_scores(DataSample((x[:1200],), (wrong,), (x[1200:],), (y[1200:],)), task)
+    assert (spoiled.best or 0) < 0.2
+    assert (spoiled.held_out or 0) > 0.85
+    assert spoiled.held_out_rows == 149
+    sound = reference_scores(DataSample((x[:1200],), (y[:1200],), (x[1200:],), (y[1200:],)), task)
+    few = reference_scores(DataSample((x[:1200],), (wrong,), (x[1200:1260],), (y[1200:1260],)), task)
+    assert sound.held_out is None
+    assert few.held_out is None
+    hopeless = reference_scores(DataSample((x[:600],), (wrong[:600],), (x[600:1200],), (wrong[600:],)), task)
+    assert (hopeless.held_out or 0) < 0.2

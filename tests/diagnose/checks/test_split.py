@@ -8,6 +8,10 @@ from typing import Any
 import numpy as np
 import pytest
 from check_traces import firing, run, silent
+from dlfix.diagnose.checks import run_checks
+from dlfix.diagnose.checks.subject import Subject
+from dlfix.diagnose.diagnosis import task_of
+from dlfix.diagnose.findings import ReferenceScores, Symptom
 from dlfix.diagnose.trace import FitTrace
 from traces import compiled, data, dense_layers, fit_trace, statistics
 
@@ -91,3 +95,38 @@ def test_fires(identifier: str, fit: FitTrace) -> None:
 @pytest.mark.parametrize(("identifier", "fit"), silent(TABLE))
 def test_stays_silent_on_near_misses(identifier: str, fit: FitTrace) -> None:
     assert identifier not in run(fit)
+
+
+def outdone(held_out: float | None, skill: float, best: float, rows: int = 150, series: bool = False) -> list[Symptom]:
+    """What is seen where learners from held-out rows, network, and learners from training rows reach these skills."""
+    fit = split(400, 4 * rows)
+    x = GENERATOR.normal(size=(4 * rows, 4))
+    x = np.cumsum(x, axis=0) if series else x
+    assert fit.sample is not None
+    sample = replace(fit.sample, validation_inputs=(x,), validation_targets=(np.arange(4 * rows) % 2,))
+    evaluation = {**fit.evaluation, "skill": skill, "metric": "accuracy", "trivial": 0.5, "split": "validation"}
+    fit = replace(fit, sample=sample, evaluation=evaluation)
+    reference = ReferenceScores(0.0, best, best, "linear", "accuracy", rows, 0.0, held_out, rows)
+    found = {item.check: item for item in run_checks(Subject(fit, task_of(fit), reference))[0]}
+    return [found["misleading-training-rows"]] if "misleading-training-rows" in found else []
+
+
+def test_training_rows_that_teach_less_than_held_out_rows_are_misleading() -> None:
+    (symptom,) = outdone(0.95, 0.2, 0.3)
+    assert "0.95 when they learn from other validation rows, but 0.30 from the training rows" in symptom.text
+    assert outdone(0.95, 0.6, 0.3)
+
+
+@pytest.mark.parametrize(
+    "near_miss",
+    [
+        {"held_out": None, "skill": 0.2, "best": 0.3},
+        {"held_out": 0.95, "skill": 0.85, "best": 0.3},  # the network does find it
+        {"held_out": 0.95, "skill": 0.2, "best": 0.85},  # it is there to be found in the training rows
+        {"held_out": 0.5, "skill": 0.2, "best": 0.2, "rows": 25},  # a few rows may do so by chance
+        {"held_out": 0.95, "skill": 0.2, "best": 0.3, "series": True},
+    ],
+    ids=["unknown", "network", "training rows", "few", "series"],
+)
+def test_training_rows_are_not_called_misleading(near_miss: dict[str, Any]) -> None:
+    assert not outdone(**near_miss)
