@@ -617,7 +617,8 @@ def tables() -> Table:
 def test_every_check_has_a_row() -> None:
     rows = tables()
     assert sorted(check.id for check in all_checks()) == sorted(name for name, _, _ in rows)
-    exempt = {"unlearnable-labels"}  # has tests of its own below
+    # These have tests of their own, as they depend on what reference learners reach.
+    exempt = {"unlearnable-labels", "misleading-training-rows"}
     assert all(yes and no for name, yes, no in rows if name not in exempt)
 
 
