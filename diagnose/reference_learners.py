@@ -21,7 +21,7 @@ SMALL = 40
 TINY = 10
 #: Boosting grows a tree per class and round, which takes seconds with more.
 MAX_BOOSTED_CLASSES = 5
-#: Rows that the kernel is approximated by: as good as all of 1,500, in a tenth of the time.
+#: Rows that the kernel is approximated by, a third of those that are looked at.
 LANDMARKS = 500
 #: Two layers, since functions of products take many units in one; passes for a second on 1,500 rows.
 HIDDEN, PASSES = (64, 64), 150

@@ -22,7 +22,6 @@ MUCH = 0.5
 #: Rows of either side from which on it is told what the inputs say about the labels.
 ROWS = 100
 #: Rows whose distances are compared, and how much farther neighbours of the other side may be: a third, our choice.
-#: Sets of one origin differ by a tenth; a scrambled or noisy one is several times as far.
 MOST_COMPARED, FARTHER = 500, 1.33
 SERIES = 0.9
 

@@ -143,7 +143,7 @@ def excessive_clipping(subject: Subject) -> Iterator[Symptom]:
         leaves of it; a hundred times with an optimizer that divides by the gradients' size.
     Why: All steps are cut alike, so that the learning rate is in effect that many times smaller.
     Threshold and its source: Pascanu et al. 2013 clip at half to ten times the mean norm, so that only outliers are
-        cut; twenty is ten times their lower end. Three of 90 healthy programs clip, and leave at least half of it.
+        cut; twenty is ten times their lower end.
     When not: Adam and its kin, which divide by the gradients' size anyway: the steps stay as they are, and only the
         strength is lower here.
     """

@@ -137,8 +137,7 @@ def misleading_training_rows(subject: Subject) -> Iterator[Symptom]:
         sampling error (one-sided 95 %).
     Why: Whatever there is to learn is in the held-out rows, and any learner finds it there; so the training rows are
         spoiled: their labels are wrong, their inputs drowned in noise, or kinds of rows are missing.
-    Threshold and its source: 0.15, our choice: of 27 healthy programs with as many rows held out none is outdone by
-        more than 0.04 (2026-11-30).
+    Threshold and its source: 0.15, our choice; none of 53 healthy programs is outdone by as much (2026-11-30).
     When not: Series, whose next rows resemble the last ones more than those of long ago.
     """
     sample, reference, skill = subject.fit.sample, subject.reference, subject.skill
