@@ -381,6 +381,18 @@ def tainted(file: SourceFile, names: set[str], anchor: cst.CSTNode) -> set[str]:
     return changed
 
 
+def bound_part(statement: cst.Assign, name: str) -> cst.BaseExpression | None:
+    """The expression that an assignment binds to a name, None where the name is unpacked from something."""
+    target, value = statement.targets[0].target, statement.value
+    if isinstance(target, cst.Name):
+        return value
+    if isinstance(target, cst.Tuple) and isinstance(value, cst.Tuple) and len(target.elements) == len(value.elements):
+        for left, right in zip(target.elements, value.elements, strict=True):
+            if isinstance(left.value, cst.Name) and left.value.value == name:
+                return right.value
+    return None
+
+
 def last_value(file: SourceFile, name: cst.Name) -> cst.BaseExpression | None:
     """The expression that a name was last bound to before this use of it."""
     last = last_definition(file, name)

@@ -10,7 +10,7 @@ import libcst as cst
 from ..patch import Applicability
 from .base import Draft, Edit
 from .calls import callee_name
-from .data_flow import definitions, last_definition, require_visible
+from .data_flow import bound_part, definitions, last_definition, require_visible
 from .data_uses import base_name, find_uses, names_in
 from .errors import AlreadySo, EditNotApplicable
 from .fresh import fresh_name
@@ -126,16 +126,10 @@ def _bound(statement: cst.CSTNode, name: str) -> cst.BaseExpression | None:
     """
     if not isinstance(statement, cst.Assign):
         raise _Unknown
-    target, value = statement.targets[0].target, statement.value
-    if isinstance(target, cst.Name):
-        return value
-    if isinstance(target, cst.Tuple) and isinstance(value, cst.Tuple) and len(target.elements) == len(value.elements):
-        for left, right in zip(target.elements, value.elements, strict=True):
-            if isinstance(left.value, cst.Name) and left.value.value == name:
-                return right.value
-    if isinstance(value, cst.Call) and callee_name(value) not in _SOURCES:
+    part, value = bound_part(statement, name), statement.value
+    if part is None and isinstance(value, cst.Call) and callee_name(value) not in _SOURCES:
         raise _Unknown
-    return None
+    return part
 
 
 def _of_expression(node: cst.BaseExpression) -> tuple[cst.Name | None, list[_Step]]:

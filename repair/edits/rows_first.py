@@ -9,7 +9,7 @@ import libcst as cst
 from ..patch import Applicability
 from .base import Draft, Edit
 from .calls import callee_name
-from .data_flow import definitions, last_definition, require_visible
+from .data_flow import bound_part, definitions, last_definition, require_visible
 from .data_uses import find_uses, names_in
 from .errors import AlreadySo, EditNotApplicable
 from .imports import Imports, spell_numpy
@@ -58,17 +58,7 @@ def _reshapes(file: SourceFile, node: cst.CSTNode) -> Iterator[cst.Call]:
             if definitions(file, name.value, name):
                 statement = last_definition(file, name)
                 if isinstance(statement, cst.Assign):
-                    pending.append((_bound(statement, name.value), depth + 1))
-
-
-def _bound(statement: cst.Assign, name: str) -> cst.BaseExpression:
-    """The part of an assignment's right side that ``name`` is bound to; all of it where that is not plain."""
-    target, value = statement.targets[0].target, statement.value
-    if isinstance(target, cst.Tuple) and isinstance(value, cst.Tuple) and len(target.elements) == len(value.elements):
-        for left, right in zip(target.elements, value.elements, strict=True):
-            if isinstance(left.value, cst.Name) and left.value.value == name:
-                return right.value
-    return value
+                    pending.append((bound_part(statement, name.value) or statement.value, depth + 1))
 
 
 class _Calls(cst.CSTVisitor):
