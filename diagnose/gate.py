@@ -198,8 +198,9 @@ def judge(subject: Subject, symptoms: Iterable[Symptom]) -> Judgement:
     gap = shortfall(subject)
     if not reasons and gap is not None and not unfinished and _is_behind(gap, subject, len(found & TELLING)):
         reasons.extend(_telling(found))
-    nothing = subject.reference.best is not None and max(subject.skill or 0.0, subject.reference.best) < NOTHING
-    if not reasons and nothing and subject.skill is not None and "imbalanced-classes" in found and not unfinished:
+    known = subject.skill is not None and subject.reference.best is not None
+    nothing = known and max(subject.skill or 0.0, subject.reference.best or 0.0) < NOTHING
+    if not reasons and nothing and "imbalanced-classes" in found and not unfinished:
         reasons.append("imbalanced-classes")
     if found & SPOILED and max(subject.skill or 0.0, subject.reference.best or 0.0) < SPOILED_SKILL:
         reasons.extend(sorted(found & SPOILED))
@@ -208,7 +209,7 @@ def judge(subject: Subject, symptoms: Iterable[Symptom]) -> Judgement:
             reasons.extend(_telling(found))
         no_skill = subject.skill is None or subject.skill < 0.5
         reasons.extend(name for name in sorted(WITHOUT_SKILL) if name in found and no_skill)
-    elif max(subject.skill, subject.reference.best) < NOTHING and not unfinished and _would_learn_by_heart(subject):
+    elif nothing and not unfinished and _would_learn_by_heart(subject):
         stands_still = found >= WITHOUT_SKILL and "too-few-updates" not in found
         reasons.extend(sorted(WITHOUT_SKILL) if stands_still else ())
     return Judgement(bool(reasons), tuple(reasons))
