@@ -7,6 +7,7 @@ Both take milliseconds on a thousand rows.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -16,6 +17,8 @@ from .trace import DataSample
 
 MAX_ROWS = 800
 MAX_COLUMNS = 4096
+#: Rows whose distances are compared, and how much farther neighbours of the other side may be: a third, our choice.
+MOST_COMPARED, FARTHER = 500, 1.33
 #: Wider tables are projected at random: 64 dimensions keep distances among a thousand rows within some 30 %
 #: (Johnson & Lindenstrauss 1984), enough to find neighbours.
 PROJECTED = 64
@@ -35,8 +38,7 @@ class Neighbourhood:
     def nearest(self) -> np.ndarray:
         """Positions of the ten nearest other rows of each row, shape ``(rows, 10)``."""
         points = self.features.astype(np.float32)
-        squares = (points**2).sum(axis=1)
-        distances = squares[:, None] + squares[None, :] - 2 * points @ points.T
+        distances = squared_distances(points, points)
         np.fill_diagonal(distances, np.inf)
         found: np.ndarray = np.argpartition(distances, NEIGHBOURS, axis=1)[:, :NEIGHBOURS]
         return found
@@ -143,3 +145,27 @@ def next_row_resemblance(sample: DataSample, rows: np.ndarray) -> float:
     if len(scaled) < 3 or not scaled.shape[1]:
         return 0.0
     return float(np.abs(scaled[:-1].T @ scaled[1:]).max() / (len(scaled) - 1))
+
+
+def are_alike(inputs: Sequence[np.ndarray], others: Sequence[np.ndarray]) -> bool:
+    """Whether rows of one set have neighbours as near in the other set as among themselves."""
+    count = min(len(inputs[0]), len(others[0]), MOST_COMPARED)
+    tables = []
+    for part in (inputs, others):
+        rows = np.linspace(0, len(part[0]) - 1, count).astype(int)
+        tables.append(np.concatenate([np.asarray(a)[rows].reshape(count, -1) for a in part], axis=1).astype(float))
+    given, own = (np.nan_to_num(table, posinf=0.0, neginf=0.0) for table in tables)
+    if given.shape[1] != own.shape[1]:
+        return False
+    scale = np.where(own.std(axis=0) > 0, own.std(axis=0), 1.0)
+    given, own = given / scale, own / scale
+    among = squared_distances(own, own)
+    np.fill_diagonal(among, np.inf)
+    # Rounding may leave squares a little below 0.
+    near, nearer = (np.sqrt(np.maximum(part.min(axis=1), 0.0)) for part in (squared_distances(own, given), among))
+    return float(np.median(near)) <= FARTHER * float(np.median(nearer))
+
+
+def squared_distances(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """Of every row of one table to every row of the other."""
+    return np.asarray((a**2).sum(axis=1)[:, None] + (b**2).sum(axis=1)[None, :] - 2 * a @ b.T)

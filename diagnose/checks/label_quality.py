@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
 import numpy as np
 
 from ..findings import Symptom
 from ..measures import identifier_columns, inputs_are_tokens, telltale_column
-from ..neighbour_votes import MAX_ROWS, contradicted, neighbourhood, next_row_resemblance, voted_skill
+from ..neighbour_votes import MAX_ROWS, are_alike, contradicted, neighbourhood, next_row_resemblance, voted_skill
 from ..skill import classes_of
 from ..trace import DataSample
 from .registry import check
@@ -21,8 +21,6 @@ NOTHING = 0.1
 MUCH = 0.5
 #: Rows of either side from which on it is told what the inputs say about the labels.
 ROWS = 100
-#: Rows whose distances are compared, and how much farther neighbours of the other side may be: a third, our choice.
-MOST_COMPARED, FARTHER = 500, 1.33
 SERIES = 0.9
 
 
@@ -125,7 +123,7 @@ def unrelated_labels(subject: Subject) -> Iterator[Symptom]:
         if known is None or labels is None:
             return
         explained.append(known.explained(labels))
-    if explained[0] < NOTHING and explained[1] > MUCH and _are_alike(sample.inputs, held_out.inputs):
+    if explained[0] < NOTHING and explained[1] > MUCH and are_alike(sample.inputs, held_out.inputs):
         yield Symptom(
             "unrelated-labels",
             "The inputs of the training rows say nothing about their labels, while those of the "
@@ -136,29 +134,6 @@ def unrelated_labels(subject: Subject) -> Iterator[Symptom]:
             strength=1.0,
             details={"certain": True},
         )
-
-
-def _are_alike(inputs: Sequence[np.ndarray], others: Sequence[np.ndarray]) -> bool:
-    """Whether rows of one set have neighbours as near in the other set as among themselves."""
-    count = min(len(inputs[0]), len(others[0]), MOST_COMPARED)
-    tables = []
-    for part in (inputs, others):
-        rows = np.linspace(0, len(part[0]) - 1, count).astype(int)
-        tables.append(np.concatenate([np.asarray(a)[rows].reshape(count, -1) for a in part], axis=1).astype(float))
-    given, own = (np.nan_to_num(table, posinf=0.0, neginf=0.0) for table in tables)
-    if given.shape[1] != own.shape[1]:
-        return False
-    scale = np.where(own.std(axis=0) > 0, own.std(axis=0), 1.0)
-    given, own = given / scale, own / scale
-    among = _squared_distances(own, own)
-    np.fill_diagonal(among, np.inf)
-    near, nearer = np.sqrt(_squared_distances(own, given).min(axis=1)), np.sqrt(among.min(axis=1))
-    return float(np.median(near)) <= FARTHER * float(np.median(nearer))
-
-
-def _squared_distances(a: np.ndarray, b: np.ndarray) -> np.ndarray:
-    squares = (a**2).sum(axis=1)[:, None] + (b**2).sum(axis=1)[None] - 2 * a @ b.T
-    return np.asarray(np.maximum(squares, 0.0))
 
 
 def _numbers(subject: Subject, labels: np.ndarray) -> np.ndarray | None:
