@@ -131,9 +131,14 @@ class Contenders:
         return trial is not None and self.skill(one) >= goal(self.reference, [trial])
 
     def matches_references(self, one: Candidate) -> bool:
-        """Whether no reference learner is clearly better, or the candidate is near to 1, going by its first seed."""
+        """Whether no reference learner is clearly better, or the candidate is near to 1, going by its first seed.
+
+        Clearly means as in ``beats``: the best of several learners is ahead by chance, too.
+        """
         best = self.reference.best if self.reference is not None else None
-        enough = NEAR_PERFECT if best is None else min(NEAR_PERFECT, best - MEANINGFUL_GAIN)
+        trial = self.pool.get(one.patch.key, self.seed, self.fraction)
+        noise = sampling_error(trial) if trial is not None else 0.0
+        enough = NEAR_PERFECT if best is None else min(NEAR_PERFECT, best - max(MEANINGFUL_GAIN, noise))
         return one in self.promising() and self.skill(one) >= enough
 
     def is_perfect(self, one: Candidate) -> bool:
