@@ -11,6 +11,7 @@ from pathlib import Path
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.overhead", description=__doc__)
     parser.add_argument("--seconds", type=float, default=60.0, help="length of each training without the probe")
+    parser.add_argument("--repeats", type=int, default=3, help="how often each is built and run")
     parser.add_argument("--only", default="", help="trainings whose name contains this")
     parser.add_argument("--output", type=Path, default=Path(__file__).parent, help="folder for the results")
     parser.add_argument("--noise", action="store_true", help="each training against itself, nothing written")
@@ -25,10 +26,10 @@ def main() -> int:
         if options.only not in training.name:
             continue
         if options.noise:
-            found = noise(training, options.seconds)
+            found = noise(training, options.seconds, options.repeats)
             print(f"{training.name}: " + ", ".join(f"{name} {ratio:.3f}" for name, ratio in found.items()))
             continue
-        results.append(measure(training, options.seconds))
+        results.append(measure(training, options.seconds, options.repeats))
         print(f"{training.name}: {results[-1].ratio:.3f}, same weights: {results[-1].identical}", file=sys.stderr)
     if options.noise:
         return 0
