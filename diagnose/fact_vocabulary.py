@@ -123,6 +123,7 @@ FACTS: Mapping[str, str] = {
     "inputs.are_tokens": "whole numbers that feed an Embedding",
     "inputs.nonfinite": "number of NaN or infinite entries",
     "inputs.has_nonfinite": "some entry is NaN or infinite",
+    "inputs.placeholder": "number that stands for missing values, where it does so in every column that holds it",
     "inputs.largest_scale": "largest standard deviation or absolute mean of a column",
     "inputs.scale_spread": "largest column standard deviation divided by the smallest positive one",
     "inputs.constant_columns": "number of columns that never change",

@@ -280,6 +280,8 @@ def _details(kind: str, subject: Subject, symptoms: Sequence[Symptom], where: La
             details["inputs.divisor"] = 255.0
     elif kind == "units":
         details["direction"] = "too low"
+    elif kind == "missing_values" and symptoms[0].details.get("means_missing"):
+        details["inputs.placeholder"] = symptoms[0].details["placeholder"]
     if where is not None:
         details |= _layer_details(kind, subject, symptoms, where)
     return {name: value for name, value in details.items() if value is not None}

@@ -32,7 +32,7 @@ EDIT_PARAMETERS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "scale-inputs": (("method",), ("divisor",)),
     "scale-targets": ((), ("method",)),
     "encode-labels": (("to",), ("classes", "multiplier")),
-    "clean-data": (("method",), ()),
+    "clean-data": (("method",), ("placeholder",)),
     "encode-inputs": ((), ("one_hot", "drop")),
     "match-scaling": ((), ()),
     "rows-first": ((), ()),

@@ -39,18 +39,25 @@ def placeholder_values(subject: Subject) -> Iterator[Symptom]:
             continue
         for column in range(array.shape[1]):
             found = _placeholder(array[:, column])
-            if found is not None:
-                value, rows = found
-                yield Symptom(
-                    "placeholder-values",
-                    f"Column {column} of the inputs holds {value:.6g} in {rows} of {len(array)} sampled rows, far from "
-                    "all other values.",
-                    value=value,
-                    threshold=RANGES,
-                    strength=0.9,
-                    details={"column": column, "placeholder": value},
-                )
-                return
+            if found is None:
+                continue
+            value, rows = found
+            yield Symptom(
+                "placeholder-values",
+                f"Column {column} of the inputs holds {value:.6g} in {rows} of {len(array)} sampled rows, far from "
+                "all other values.",
+                value=value,
+                threshold=RANGES,
+                strength=0.9,
+                details={"column": column, "placeholder": value, "means_missing": _means_missing(array, value)},
+            )
+            return
+
+
+def _means_missing(array: np.ndarray, value: float) -> bool:
+    """Whether the number stands apart in every column that holds it, so that it can be filled in wherever it is."""
+    columns = np.flatnonzero((array == value).any(axis=0))
+    return all((found := _placeholder(array[:, column])) is not None and found[0] == value for column in columns)
 
 
 def _placeholder(values: np.ndarray) -> tuple[float, int] | None:

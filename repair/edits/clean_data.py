@@ -1,6 +1,8 @@
-"""``clean-data``: drop rows with values that are not finite, or fill such inputs with the mean of their feature."""
+"""``clean-data``: drop rows with values that are not finite, or fill in what is missing with its feature's mean."""
 
 from __future__ import annotations
+
+from collections.abc import Callable
 
 import libcst as cst
 
@@ -20,6 +22,9 @@ def _clean_data(draft: Draft) -> None:
         raise EditNotApplicable(f"the data come as {data.kind}; they are cleaned where they are made")
     if len(data.inputs) > 1 or len(data.targets) > 1:
         raise EditNotApplicable("the model has several inputs or outputs")
+    if draft.parameter("method") == "impute-placeholder":
+        _impute_placeholder(draft, find_uses(draft))
+        return
     arrays = (*data.inputs, *data.targets, *data.validation_inputs, *data.validation_targets)
     if not any(array.nonfinite for array in arrays):
         raise AlreadySo("all data are already finite")
@@ -33,17 +38,36 @@ def _clean_data(draft: Draft) -> None:
 def _impute(draft: Draft, uses: tuple[Use, ...]) -> None:
     if draft.fit.data.targets and draft.fit.data.targets[0].nonfinite:
         raise EditNotApplicable("the targets hold values that are not finite, which cannot be filled in; drop the rows")
+    np = spell_numpy(draft, uses[0].file, uses[0].call)
+    _fill(draft, uses, lambda array: f"{np}.isfinite({array})")
+
+
+def _impute_placeholder(draft: Draft, uses: tuple[Use, ...]) -> None:
+    """Fill in wherever the number stands, close to it where rounding has moved it."""
+    placeholder = draft.parameter("placeholder")
+    if placeholder is None:
+        raise EditNotApplicable("the number that stands for missing values is not known")
+    number = float(placeholder)
+    np = spell_numpy(draft, uses[0].file, uses[0].call)
+    if number.is_integer():
+        _fill(draft, uses, lambda array: f"{np}.not_equal({array}, {number:.0f})")
+    else:
+        _fill(draft, uses, lambda array: f"~{np}.isclose({array}, {number!r})")
+
+
+def _fill(draft: Draft, uses: tuple[Use, ...], is_known: Callable[[str], str]) -> None:
+    """Put the mean of what is known of a column in the place of the rest."""
     file = uses[0].file
     np = spell_numpy(draft, file, uses[0].call)
     mean = fresh_name(file, "x_mean")
 
-    def finite(array: str, otherwise: str) -> str:
-        return f"{np}.where({np}.isfinite({array}), {array}, {otherwise})"
+    def known(array: str, otherwise: str) -> str:
+        return f"{np}.where({is_known(array)}, {array}, {otherwise})"
 
     transform = Transform(
-        prepare=lambda array: [f"{mean} = {np}.nanmean({finite(array, f'{np}.nan')}, axis=0)"],
-        rebind=lambda name, _: f"{name} = {finite(name, mean)}",
-        wrap=lambda text: finite(f"{np}.array({text})" if text.startswith("[") else text, mean),
+        prepare=lambda array: [f"{mean} = {np}.nanmean({known(array, f'{np}.nan')}, axis=0)"],
+        rebind=lambda name, _: f"{name} = {known(name, mean)}",
+        wrap=lambda text: known(f"{np}.array({text})" if text.startswith("[") else text, mean),
     )
     transform_inputs(draft, uses, transform)
 
@@ -80,8 +104,11 @@ def _keep_finite(draft: Draft, use: Use, x: str, y: str) -> None:
 
 CLEAN_DATA = Edit(
     "clean-data",
-    "Drop rows with values that are not finite, or fill such inputs with the feature's mean.",
-    (Parameter("method", (str,), choices=("drop-rows", "impute-mean")),),
+    "Drop rows with values that are not finite, or fill such inputs, or a number that stands for them, with the mean.",
+    (
+        Parameter("method", (str,), choices=("drop-rows", "impute-mean", "impute-placeholder")),
+        Parameter("placeholder", (int, float), required=False),
+    ),
     _clean_data,
     Applicability.REVIEW,
 )

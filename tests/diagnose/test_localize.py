@@ -125,6 +125,20 @@ def test_nan_behind_missing_values_is_the_datas() -> None:
     assert kinds(diagnose(trace(fit)))[0] == "missing_values"
 
 
+def test_a_placeholder_is_a_fact_where_it_means_nothing_else() -> None:
+    x, y = two_moons()
+    x[:40, 1] = -999.0
+    fit = broken((16, "relu"), (1, "sigmoid"), x=x, y=y)
+    found = diagnose(trace(fit))
+    fault = next(one for one in found.faults if one.kind == "missing_values")
+    assert facts_for(trace(fit), found, fault)["inputs.placeholder"] == -999.0
+    x[:, 0] = np.where(np.arange(len(x)) % 9, 1000 * x[:, 0], -999.0)  # a value like any other there
+    fit = broken((16, "relu"), (1, "sigmoid"), x=x, y=y)
+    found = diagnose(trace(fit))
+    fault = next(one for one in found.faults if one.kind == "missing_values")
+    assert facts_for(trace(fit), found, fault)["inputs.placeholder"] is None
+
+
 def test_a_batch_of_nan_that_the_sample_missed_is_the_datas() -> None:
     told = breakdown("loss", "data", operation="loss", kind="loss", layer=None, tensor="target")
     fit = broken((16, "relu"), (1, "sigmoid"), epoch_metrics={"loss": (0.7, math.nan)}, breakdown=told)

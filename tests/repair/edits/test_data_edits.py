@@ -377,6 +377,30 @@ def test_cleaning(name: str) -> None:
         np.testing.assert_array_equal(new[np.isfinite(x)], x[np.isfinite(x)])
 
 
+@pytest.mark.parametrize("number", [-999, -9.75])
+@pytest.mark.parametrize("name", ["flat with split names", "train_test_split", "data in main", "training in a loop"])
+def test_filling_in_placeholders(name: str, number: float) -> None:
+    program = PROGRAMS[name].replace(
+        "y = X[:, 0] * 1000 + 5\n", f"y = X[:, 0] * 1000 + 5; X[3, 1] = X[34, 0] = X[::7, 0] = {number}\n"
+    )
+    log, _ = run(program)
+    data = {"x": log[0][1], "y": log[0][2]}
+    arguments = {"method": "impute-placeholder", "placeholder": float(number)}
+    after, _ = run(changed("clean-data", program, None, data, **arguments))
+    (_, first, _), missing = log[0], log[0][1] == number
+    means = np.where(missing, np.nan, first)
+    for (_, x, _), (_, new, _) in zip(log, after, strict=True):
+        assert not np.isclose(new, number).any()
+        np.testing.assert_array_equal(new[x != number], x[x != number])
+        np.testing.assert_allclose(new[x == number], np.broadcast_to(np.nanmean(means, axis=0), x.shape)[x == number])
+
+
+def test_a_placeholder_has_to_be_known() -> None:
+    program = PROGRAMS["data in main"]
+    with pytest.raises(EditNotApplicable, match="not known"):
+        patch_of("clean-data", program, None, facts(program), method="impute-placeholder")
+
+
 def test_clean_data_is_already_clean() -> None:
     program = PROGRAMS["data in main"]
     with pytest.raises(EditNotApplicable, match="already"):
