@@ -122,7 +122,8 @@ EVIDENCE: Mapping[str, Evidence] = {
         {"trivial-skill": 0.1, "unpredicted-class": 0.1},
     ),
     "shuffle": Evidence(
-        {"sorted-labels": 0.75, "unseen-classes": 0.95}, {"oscillating-loss": 0.2, "trivial-skill": 0.2}
+        {"sorted-labels": 0.75, "unseen-classes": 0.95, "shifted-class-shares": 0.9},
+        {"oscillating-loss": 0.2, "trivial-skill": 0.2},
     ),
     "input_scaling": Evidence(
         {

@@ -22,8 +22,8 @@ third to all of the healthy ones), so a fault is reported in two cases only:
      training rows: that flatters it, and still it is behind a learner that was scored on rows held out;
    - neither the network nor any reference learner tells the classes apart, and one of them is rare (10:1): what there
      is of it is too little to learn from;
-   - there is no reference, something telling is seen, and the skill is below 0.8 (without a skill: the loss is above
-     half of a constant's);
+   - there is no reference, something telling is seen, and the skill is below 0.8 (without a skill: less than 0.8 of
+     the held-out rows are told, or the loss is above half of a constant's);
    - the inputs are scrambled (``SPOILED``), and neither the network nor any reference learner gets far;
    - neither the network nor any reference learner finds anything, and in hundreds of updates the loss neither moved
      nor got below that of a constant prediction. Labels that have nothing to do with the inputs would explain the
@@ -226,9 +226,16 @@ def _is_behind(gap: Shortfall, subject: Subject, witnesses: int) -> bool:
 
 
 def _leaves_much(subject: Subject) -> bool:
-    """Whether the network is far from perfect; without a skill, by its loss against that of a constant prediction."""
+    """Whether the network is far from perfect.
+
+    Without a skill, by how many rows it tells (where all held-out rows have the same class), or by its loss against
+    that of a constant prediction.
+    """
     if subject.skill is not None:
         return subject.skill < GOOD
+    told = [one for one in subject.fit.evaluation.get("recalls") or () if one is not None]
+    if told and sum(told) / len(told) < GOOD:
+        return True
     finite = subject.losses[np.isfinite(subject.losses)]
     return (
         bool(finite.size) and bool(subject.trivial_loss) and float(finite[-1]) > GOOD_LOSS * (subject.trivial_loss or 0)

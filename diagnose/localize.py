@@ -124,7 +124,7 @@ def _plausible(kind: str, subject: Subject, symptoms: Sequence[Symptom]) -> bool
     if kind == "learning_rate":
         primary = checks & set(EVIDENCE[kind].primary)
         return primary != {"dying-relu"} or (not main.details.get("is_output") and _steps_may_kill(subject))
-    if kind == "shuffle" and main.check == "unseen-classes":
+    if kind == "shuffle" and main.check in ("unseen-classes", "shifted-class-shares"):
         return "sorted-labels" in checks or bool(labels_are_sorted(subject.fit))
     if kind == "label_encoding" and main.check == "mismatched-loss":
         return bool(main.details.get("other_encoding"))  # the other loss and the other encoding both mend it

@@ -183,3 +183,13 @@ def test_of_models_trained_against_each_other_only_what_breaks_counts() -> None:
     assert poor(still)
     assert not poor(game)
     assert judge(game, [Symptom("nonfinite-loss", "", strength=1.0)]).poor
+
+
+def test_held_out_rows_of_one_class_show_by_how_many_are_told() -> None:
+    one_class = {"skill": None, "rows": 45, "classes": [0.0, 1.0, 2.0]}
+    missed = subject(None, **one_class, recalls=[None, None, 0.56])
+    told = subject(None, **one_class, recalls=[None, None, 0.98])
+    telling = [Symptom("sorted-labels", "")]
+    assert judge(missed, telling).reasons == ("sorted-labels",)
+    assert not judge(told, telling).poor
+    assert not judge(missed, []).poor

@@ -139,6 +139,22 @@ def test_a_placeholder_is_a_fact_where_it_means_nothing_else() -> None:
     assert facts_for(trace(fit), found, fault)["inputs.placeholder"] is None
 
 
+def test_sorted_rows_of_which_the_last_are_held_out_are_the_cause_of_shifted_shares() -> None:
+    x, y = two_moons(300)
+    x, y = x[np.argsort(y)], np.sort(y)
+    y[100:200], y[200:] = 1, 2
+    kept = np.arange(300) < 210
+    fit = broken((16, "relu"), (3, "softmax"), x=x, y=y, loss="sparse_categorical_crossentropy")
+    seen = {"evaluation": {**POOR, "skill": None, "rows": 90, "recalls": [None, None, 0.3]}}
+    split = replace(fit.fit, validation_split=0.3)
+    judged = replace(fit, **seen, fit=split, data=data(x[kept], y[kept], (x[~kept], y[~kept])))
+    assert kinds(diagnose(trace(judged)))[0] == "shuffle"
+    mixed = np.random.default_rng(0).permutation(np.flatnonzero(kept))
+    sampled = DataSample((x[mixed],), (y[mixed],))
+    unsorted = replace(judged, data=data(x[mixed], y[mixed], (x[~kept], y[~kept])), sample=sampled)
+    assert "shuffle" not in kinds(diagnose(trace(unsorted)))
+
+
 def test_a_batch_of_nan_that_the_sample_missed_is_the_datas() -> None:
     told = breakdown("loss", "data", operation="loss", kind="loss", layer=None, tensor="target")
     fit = broken((16, "relu"), (1, "sigmoid"), epoch_metrics={"loss": (0.7, math.nan)}, breakdown=told)
