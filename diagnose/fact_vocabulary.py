@@ -105,6 +105,7 @@ FACTS: Mapping[str, str] = {
     "fit.steps_per_epoch": "steps per epoch as seen",
     "fit.updates": "number of training steps made in total",
     "fit.shuffle": "rows are shuffled per epoch",
+    "fit.validation_split": "share of the rows, the last ones, that fit holds out for validation",
     "fit.has_validation": "validation data or a validation split is given",
     "suggested_epochs": "epochs after which training should have converged",
     "epochs_for_updates": "epochs in which some 2000 training steps are made",

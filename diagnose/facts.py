@@ -176,6 +176,7 @@ def _add_fit(facts: dict[str, Any], fit: FitTrace) -> None:
     if per_epoch := facts["fit.steps_per_epoch"]:
         facts["epochs_for_updates"] = math.ceil(_USUAL_UPDATES / per_epoch)
     facts["fit.shuffle"] = fit.fit.shuffle
+    facts["fit.validation_split"] = fit.fit.validation_split
     facts["fit.has_validation"] = fit.data.has_validation or fit.fit.validation_split > 0
     facts["data.kind"] = fit.data.kind
     facts["data.rows"] = fit.data.rows

@@ -36,6 +36,7 @@ EDIT_PARAMETERS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "encode-inputs": ((), ("one_hot", "drop")),
     "match-scaling": ((), ()),
     "rows-first": ((), ()),
+    "shuffle-rows": ((), ()),
     "add-comment": (("text",), ()),
 }
 

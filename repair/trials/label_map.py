@@ -87,6 +87,22 @@ def _pair_output(baseline: CapturedRows, trial: CapturedRows, index: int) -> Row
     )
 
 
+def pair_reordered(baseline: CapturedRows, trial: CapturedRows) -> tuple[RowPairs, ...]:
+    """The rows of a run that puts the same rows into another order, so that others are held out: scored by themselves.
+
+    Raises:
+        LabelMismatch: They are not the same labels.
+    """
+    if not baseline.clean.all():
+        raise LabelMismatch("Rows that hold NaN cannot be told from others once their order has changed.")
+    pairs = []
+    for before, after, scored in zip(baseline.labels, trial.labels, trial.scored_labels, strict=True):
+        if len(before) != len(after) or not _is_part_of(after, before):
+            raise LabelMismatch("The patched run does not have the same labels in another order.")
+        pairs.append(RowPairs(scored, scored, scored, scored))
+    return tuple(pairs)
+
+
 def _is_part_of(part: np.ndarray, whole: np.ndarray) -> bool:
     """Whether each label occurs in the whole at least as often as in the part."""
     if part.shape[1:] != whole.shape[1:] or len(part) == 0:

@@ -15,10 +15,11 @@ from ...diagnose.execution.job import Job, JobOutcome, JobState, Limits
 from ...diagnose.findings import Task
 from ...diagnose.skill import FLOOR, Score, combine
 from ...diagnose.task import array_facts, infer_task
+from ..edits.shuffle_rows import SHUFFLE_ROWS
 from ..patch import Patch, Trial, TrialState
 from .agent import AGENT
 from .files import TrialReport, read_predictions, read_report, read_rows
-from .label_map import LabelMismatch, pair_rows, score_against
+from .label_map import LabelMismatch, pair_reordered, pair_rows, score_against
 
 
 class JobExecutor(Protocol):
@@ -219,7 +220,8 @@ class TrialRunner:
             return Score(None, "accuracy", None, None, 0, False, reason), costs
         baseline = self._baselines.get(request.seed)
         before = read_rows(baseline.folder) if baseline is not None else None
-        pairs = pair_rows(before or rows, rows)
+        reorders = request.patch is not None and any(one.edit == SHUFFLE_ROWS.id for one in request.patch.requests)
+        pairs = pair_reordered(before or rows, rows) if reorders else pair_rows(before or rows, rows)
         flags = [*report.from_logits, *[False] * len(pairs)]
         scores = [
             score_against(self._task(index, len(pairs), pair.before), pair, output_, flag)

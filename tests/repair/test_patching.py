@@ -225,11 +225,11 @@ def test_every_edit_describes_itself() -> None:
     for name, edit in EDITS.items():
         assert name == edit.id
         assert edit.summary.endswith(".")
-        assert edit.parameters or name in ("remove-layer", "match-scaling", "rows-first")
+        assert edit.parameters or name in ("remove-layer", "match-scaling", "rows-first", "shuffle-rows")
     planned = (
         "set-activation set-units set-argument remove-argument set-loss set-optimizer set-learning-rate "
         "set-optimizer-argument insert-layer replace-layer remove-layer scale-inputs scale-targets encode-labels clean-data "
-        "encode-inputs match-scaling rows-first add-comment"
+        "encode-inputs match-scaling rows-first shuffle-rows add-comment"
     )
     assert sorted(planned.split()) == sorted(EDITS)
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from dlfix.diagnose.findings import Task
 from dlfix.repair.trials.files import CapturedRows
-from dlfix.repair.trials.label_map import LabelMismatch, RowPairs, pair_rows, score_against
+from dlfix.repair.trials.label_map import LabelMismatch, RowPairs, pair_reordered, pair_rows, score_against
 
 GENERATOR = np.random.default_rng(2)
 DIGITS = GENERATOR.integers(0, 10, 400)
@@ -170,3 +170,16 @@ def test_dropped_rows_before_the_scripts_own_split_keep_their_values():
 def test_rows_that_cannot_be_matched_are_refused(baseline, trial):
     with pytest.raises(LabelMismatch):
         pair_rows(baseline, trial)
+
+
+def test_rows_in_another_order_are_scored_by_themselves():
+    order = GENERATOR.permutation(400)
+    baseline, trial = captured(np.sort(DIGITS), range(320, 400)), captured(np.sort(DIGITS)[order], range(320, 400))
+    (pair,) = pair_reordered(baseline, trial)
+    assert np.array_equal(pair.scored_before, trial.scored_labels[0])
+    assert score_against(INTEGER, pair, np.eye(10)[pair.scored_after]).skill == 1.0
+    with pytest.raises(LabelMismatch):
+        pair_reordered(baseline, captured(np.sort(DIGITS)[order] + 1, range(320, 400)))
+    dirty = np.arange(400) > 0
+    with pytest.raises(LabelMismatch):
+        pair_reordered(captured(DIGITS, [1], dirty), captured(DIGITS[order], [1], dirty))

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from concurrent.futures import Future
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 from dlfix.diagnose.execution.job import Job, JobOutcome, JobState
-from dlfix.repair.patch import FileChange, Patch, TrialState
+from dlfix.repair.patch import EditContext, EditRequest, FileChange, Patch, TrialState
 from dlfix.repair.trials import files
 from dlfix.repair.trials.runner import ScriptRun, TrialRequest, TrialRunner
 
@@ -181,3 +182,19 @@ def test_an_executor_that_fails_costs_the_trial_only(make):
     trial = runner.submit(TrialRequest(None, 0), 60).result(1)
     assert trial.state is TrialState.CRASHED
     assert "no more processes" in (trial.reason or "")
+
+
+def test_only_a_patch_that_shuffles_may_be_scored_on_other_rows(make):
+    order = np.random.default_rng(0).permutation(200)
+    ordered = np.sort(LABELS)
+
+    def behave(job):
+        labels = ordered[order] if job.overrides else ordered
+        return write(job, labels[SCORED][:, None] * 0.9, labels)
+
+    runner, _ = make(behave)
+    assert runner.submit(TrialRequest(None, 0), 60).result(1).skill == 1.0
+    request = EditRequest("shuffle-rows", {}, EditContext(None))
+    assert runner.submit(TrialRequest(replace(a_patch(), requests=(request,)), 0), 60).result(1).skill == 1.0
+    refused = runner.submit(TrialRequest(a_patch("q"), 0), 60).result(1)
+    assert (refused.state, refused.skill) == (TrialState.CRASHED, None)
