@@ -30,6 +30,13 @@ SURE = 0.9
 _OF_THE_RATE = frozenset({"learning_rate", "epochs", "optimizer", "batch_size"})
 
 _UNKNOWN = Task("unknown", None, "real", 0.0, "No labels were seen.")
+_MEANT_OTHERWISE = Task(
+    "unknown",
+    None,
+    "real",
+    0.0,
+    "What the training step makes of the second array is its own affair; it fits no output.",
+)
 _NO_REFERENCE = ReferenceScores(None, None, None)
 _ORDER = {"fired": 3, "failed": 2, "passed": 1, "not applicable": 0}
 #: Errors of Keras and TensorFlow that arise where model and labels meet.
@@ -154,6 +161,9 @@ def task_of(fit: FitTrace) -> Task:
     loss = canonical_name(fit.compile.losses[0].name) if fit.compile.losses else None
     heads = output_heads(fit.model)
     task = infer_task(fit.data.targets[0], loss=loss, output_units=heads[0].units if heads else None)
+    own_loss = fit.origin == "fit" and loss is None and bool(heads)
+    if own_loss and task.kind == "regression" and heads[0].units not in (None, columns(fit.data.targets[0])):
+        return _MEANT_OTHERWISE
     if task.kind == "regression" and fit.compile.losses and loss_family(fit.compile.losses[0]) == BINARY:
         return _read_as_labels(task, fit.data.targets[0])
     return task

@@ -234,7 +234,8 @@ EVIDENCE: Mapping[str, Evidence] = {
     ),
     "units": Evidence({"narrow-layer": 0.8}, {"below-reference": 0.1}),
     "batch_normalization": Evidence(
-        {"stale-moving-statistics": 0.85}, {"below-reference": 0.1, "overfitting": 0.2, "learned-by-heart": 0.2}
+        {"stale-moving-statistics": 0.85, "inference-mode-steps": 0.95},
+        {"below-reference": 0.1, "overfitting": 0.2, "learned-by-heart": 0.2},
     ),
     "overfitting": Evidence({"overfitting": 0.5, "learned-by-heart": 0.5}),
 }
@@ -277,3 +278,5 @@ HYPERPARAMETERS: Mapping[str, str] = {
     "label_order": "targets",
     "batch_normalization": "momentum",
 }
+#: The same where a single check tells more than the kind does.
+HYPERPARAMETER_OF_CHECK: Mapping[str, str] = {"mismatched-test-inputs": "inputs", "inference-mode-steps": "training"}

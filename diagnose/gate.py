@@ -69,6 +69,7 @@ TELLING = frozenset(
     | {"excessive-clipping", "slow-default-optimizer", "unusual-momentum", "unusual-epsilon", "unusual-learning-rate"}
     | {"symmetric-weights", "unsuitable-initial-weights", "unsuitable-initial-bias", "frozen-weights"}
     | {"frozen-random-weights", "misdirected-stopping", "stale-moving-statistics"}
+    | {"inference-mode-steps"}
     | {"dying-relu", "saturated-activation", "vanishing-gradient", "hidden-softmax", "doubled-output-activation"}
     | {"excessive-dropout", "dropout-at-output", "excessive-regularization", "excessive-weight-decay"}
     | {

@@ -70,6 +70,7 @@ _CAUSES: Mapping[str, str] = {
     "mixed-axes": "The axes of the inputs are mixed up.",
     "scrambled-inputs": "The inputs hold values of many rows in one.",
     "placeholder-values": "A number stands for values that are missing.",
+    "inference-mode-steps": "The training step does not run the model in training mode.",
     "slow-default-optimizer": "The optimizer hardly moves the weights.",
 }
 

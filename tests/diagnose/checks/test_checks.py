@@ -81,6 +81,9 @@ def own_loss(direction: str, cause: str = "operation", **changes: Any) -> FitTra
     return fit_trace(None, replace(compiled_with, losses=losses), breakdown=breakdown(direction, cause, **given))
 
 
+HILL = np.random.default_rng(3).binomial(10, 0.5, 120) - 1
+COUNTS = np.random.default_rng(2).integers(0, 5, (120, 40))
+
 TABLE = [  # one row: id of the check, traces that show it, near misses that do not
     ("failed-training", [fit_trace(state="raised", exception=raised())], [fit_trace(), fit_trace(state="stopped")]),
     ("nonfinite-loss", [with_losses(0.7, 0.6, math.nan)], [with_losses(0.7, 0.6, 0.5)]),
@@ -410,7 +413,7 @@ TABLE = [  # one row: id of the check, traces that show it, near misses that do 
     (
         "coded-categories",
         [
-            on(IDS % 2, (1, "sigmoid"), "binary_crossentropy", beside(GENERATOR.permutation(IDS))),
+            on(IDS % 2, (1, "sigmoid"), "binary_crossentropy", beside(np.random.default_rng(1).permutation(IDS))),
             on(IDS % 2, (1, "sigmoid"), "binary_crossentropy", beside(IDS[::-1] / 2)),
         ],
         [
@@ -418,8 +421,8 @@ TABLE = [  # one row: id of the check, traces that show it, near misses that do 
             on(IDS % 2, (1, "sigmoid"), "binary_crossentropy", beside(X[:, 0])),
             on(IDS % 2, (1, "sigmoid"), "binary_crossentropy", beside(IDS % 2)),  # a flag
             on(IDS % 2, (1, "sigmoid"), "binary_crossentropy", beside(IDS * 10)),  # gaps
-            on(IDS % 2, (1, "sigmoid"), "binary_crossentropy", beside(GENERATOR.binomial(10, 0.5, 120) - 1)),  # a hill
-            on(IDS % 2, (1, "sigmoid"), "binary_crossentropy", GENERATOR.integers(0, 5, (120, 40))),  # counts
+            on(IDS % 2, (1, "sigmoid"), "binary_crossentropy", beside(HILL)),
+            on(IDS % 2, (1, "sigmoid"), "binary_crossentropy", COUNTS),
         ],
     ),
     (
@@ -676,6 +679,30 @@ def test_several_outputs_for_one_target_belong_to_a_loss_of_ones_own() -> None:
     assert "below-reference" not in found  # quantiles are no predictions of the mean
     assert Subject(pinball, task_of(pinball), REFERENCE).skill is None
     assert Subject(fit, task_of(fit), REFERENCE).skill is not None
+
+
+def test_a_loss_of_ones_own_may_aim_beside_the_mean() -> None:
+    fit = on(REAL, (1, "linear"), "mean_squared_error")
+    spread = float(fit.data.targets[0].std)
+    facts = {"metric": "r2", "skill": 0.3, "split": "training", "correlation": 0.9}
+    quantile = replace(fit, evaluation={**fit.evaluation, **facts, "prediction_std": 1.1 * spread})
+    assert Subject(quantile, task_of(quantile), REFERENCE).skill == 0.3
+    own = replace(fit.compile, losses=(LossFacts("pinball", is_custom=True),))
+    aimed = replace(quantile, compile=own)
+    assert Subject(aimed, task_of(aimed), REFERENCE).skill == pytest.approx(0.81)
+    small = replace(aimed, evaluation={**aimed.evaluation, "prediction_std": 0.1 * spread})  # on another scale
+    assert Subject(small, task_of(small), REFERENCE).skill == 0.3
+
+
+def test_what_a_step_of_ones_own_takes_besides_the_inputs_need_not_be_labels() -> None:
+    pairs = on(X[::-1].copy(), (3, "linear"), "mean_squared_error", X)
+    assert "mismatched-output-units" in run(pairs)
+    views = replace(pairs, compile=replace(pairs.compile, losses=()))
+    assert task_of(views).kind == "unknown"
+    assert Subject(views, task_of(views), REFERENCE).skill is None
+    assert "mismatched-output-units" not in run(views)
+    rebuilt = on(X, (4, "linear"), "mean_squared_error", X)
+    assert task_of(replace(rebuilt, compile=views.compile)).kind == "regression"
 
 
 def test_a_distance_may_be_small_where_the_label_is_one() -> None:

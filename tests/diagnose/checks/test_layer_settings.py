@@ -80,7 +80,25 @@ def normalized(momentum: float, updates: int, **changes: Any) -> FitTrace:
     return replace(fit, updates=updates)
 
 
+def in_training_mode(times: float, *, trainable: bool = True, samples: int = 6) -> FitTrace:
+    """A run whose recomputed losses in training mode are this many times smaller than the reported ones."""
+    fit = normalized(0.99, 400, trainable=trainable)
+    steps = (0, 1, 2, 4, 8, 16)[:samples]
+    losses = np.linspace(0.7, 0.2, 17)
+    series = {"loss_before": [losses[step] / times for step in steps]}
+    return replace(fit, statistics=statistics(3, steps, loss=losses, series=series))
+
+
 TABLE = [
+    (
+        "inference-mode-steps",
+        [in_training_mode(40.0), in_training_mode(0.5)],
+        [
+            *(in_training_mode(1.0), in_training_mode(1.2), in_training_mode(40.0, trainable=False)),
+            in_training_mode(40.0, samples=4),
+            fit_trace(statistics=statistics(3, series={"loss_before": 9.0})),  # nothing to normalise
+        ],
+    ),
     (
         "stale-moving-statistics",
         [normalized(0.9999, 400), normalized(0.999, 1000)],
