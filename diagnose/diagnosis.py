@@ -96,6 +96,7 @@ def diagnose(trace: Trace, *, suspect: bool = False, known: Diagnosis | None = N
         reference=worst.subject.reference,
         checks=_merged_outcomes(judged),
         notes=tuple(notes),
+        skill=worst.subject.skill,
     )
 
 

@@ -122,7 +122,13 @@ class CheckOutcome:
 
 @dataclass(frozen=True)
 class Diagnosis:
-    """``verdict``: ``healthy``, ``faulty`` or ``error`` (the script failed or trained nothing)."""
+    """What is said of a run.
+
+    Attributes:
+        verdict: ``healthy``, ``faulty`` or ``error`` (the script failed or trained nothing).
+        task, reference, skill: Of the fit that the report shows. The skill is that of its network after training; None
+            when it was not measured, or its outputs are no predictions of the targets.
+    """
 
     verdict: str
     task: Task
@@ -131,3 +137,4 @@ class Diagnosis:
     reference: ReferenceScores
     checks: tuple[CheckOutcome, ...]
     notes: tuple[str, ...] = ()
+    skill: float | None = None

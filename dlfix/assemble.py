@@ -302,7 +302,7 @@ def _baseline(findings: Findings, fit: FitTrace | None) -> document.BaselineResu
     trials = findings.baseline
     if not trials and fit is not None and fit.evaluation:
         return document.BaselineResult(
-            skill=(_number(fit.evaluation.get("skill")),),
+            skill=(_number(findings.diagnosis.skill if findings.diagnosis is not None else None),),
             epochs=len(fit.epoch_seconds),
             seconds=fit.seconds,
             metric=fit.evaluation.get("metric"),

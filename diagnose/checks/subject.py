@@ -133,7 +133,7 @@ class Subject:
             return False
         if self.task.kind != "regression" or not correlation or not spread or correlation <= 0:
             return False
-        return 0.5 <= correlation * judged[0].std / spread <= 2.0
+        return 0.5 <= float(correlation) * judged[0].std / float(spread) <= 2.0
 
     @property
     def updates(self) -> int | None:

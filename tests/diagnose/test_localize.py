@@ -50,6 +50,14 @@ def test_a_healthy_run_is_silent() -> None:
     assert all(outcome.status != "failed" for outcome in found.checks)
 
 
+def test_the_skill_is_that_of_predictions() -> None:
+    fit = fit_trace()
+    assert diagnose(trace(fit)).skill == fit.evaluation["skill"]
+    others = replace(fit.data.targets[0], shape=(200, 4), integers=False, unique=None, counts=())
+    pairs = replace(fit, data=replace(fit.data, targets=(others,)), compile=replace(fit.compile, losses=()))
+    assert diagnose(trace(pairs)).skill is None
+
+
 def test_of_a_healthy_run_that_is_suspected_something_could_be_improved() -> None:
     """Its loss still falls, which is no fault as long as the result is good."""
     losses = {"loss": tuple(np.linspace(0.7, 0.1, 20))}
