@@ -142,8 +142,11 @@ def test_a_few_passes_tell_while_the_loss_still_falls() -> None:
     assert not judge(behind, [falling]).poor
     assert not judge(subject(0.97, skill=0.94, rows=360), [few, falling]).poor
     large = [Symptom("oversized-batch", ""), Symptom("too-few-updates", ""), falling]
-    assert judge(behind, large).poor
-    assert not judge(behind, large[:2]).poor
+    assert not judge(behind, large).poor
+    rows = behind.fit.data.rows
+    whole = replace(behind, fit=replace(behind.fit, fit=replace(behind.fit.fit, batch_size=rows)))
+    assert judge(whole, large).poor
+    assert not judge(whole, large[:2]).poor
 
 
 def test_scrambled_inputs_are_poor_where_references_find_little_as_well() -> None:
