@@ -76,7 +76,7 @@ class Turn:
         seconds: Of each epoch, without the wait for its iterator.
         waits: Of each epoch, from the last callback at its begin to its first batch. Keras exchanges the iterator over
             the data there, and TensorFlow waits for the threads of the old one: mostly 20 milliseconds, at random (in
-            one epoch of five) 0.2 to 5 seconds, with the probe or without. The probe does nothing then.
+            20 of 68 epochs) 0.2 to 5 seconds, with the probe or without. The probe does nothing then.
         processor_seconds: Of each epoch, of all threads, everything included.
     """
 

@@ -8,7 +8,7 @@ from ..patch import Applicability
 from .base import Draft, Edit
 from .calls import callee_name, find_argument
 from .data_flow import last_definition
-from .data_uses import base_name, find_uses
+from .data_uses import find_uses
 from .errors import AlreadySo, EditNotApplicable
 from .fresh import fresh_name
 from .imports import spell_object
@@ -31,6 +31,8 @@ def _shuffle_rows(draft: Draft) -> None:
     if _is_shuffled(file, x):
         raise AlreadySo(f"the rows are already shuffled at {file.place(x)}")
     names = [_shuffled_name(file, node, default) for node, default in ((x, "x"), (y, "y"))]
+    if names[0] == names[1]:
+        raise EditNotApplicable(f"{file.place(call)}: inputs and labels are the same array")
     given = [file.text[slice(*file.outer(node))] for node in (x, y)]
     shuffle = spell_object(draft, file, call, "sklearn.utils.shuffle")
     line = f"{', '.join(names)} = {shuffle}({', '.join(given)}, random_state=0)"
@@ -42,8 +44,8 @@ def _shuffle_rows(draft: Draft) -> None:
 
 
 def _shuffled_name(file: SourceFile, node: cst.BaseExpression, default: str) -> str:
-    name = base_name(node)
-    return fresh_name(file, f"{name.value if name is not None else default}_shuffled")
+    """After the array where it has a name of its own; of ``data.x`` and ``data.y`` only their roles differ."""
+    return fresh_name(file, f"{node.value if isinstance(node, cst.Name) else default}_shuffled")
 
 
 def _is_shuffled(file: SourceFile, node: cst.BaseExpression) -> bool:

@@ -16,6 +16,8 @@ TRAINED = {
     "names": "model.fit(x, labels, epochs=2, validation_split=0.2)\n",
     "keywords": "model.fit(y=labels, x=x, validation_split=0.2)\n",
     "expressions": "h = model.fit(x / 2 - 1, labels.astype('float32'), validation_split=0.2)\n",
+    "parts of one": "d = {'x': x, 'y': labels}\nmodel.fit(d['x'], d['y'], validation_split=0.2)\n",
+    "slices": "t = np.column_stack([x, labels])\nmodel.fit(t[:, :2], t[:, 2], validation_split=0.2)\n",
     "function": "def train(a, b):\n    return model.fit(a, b, validation_split=0.2)\n\n\ntrain(x, labels)\n",
 }
 
