@@ -310,7 +310,8 @@ def inference_mode_steps(subject: Subject) -> Iterator[Symptom]:
     Why: Called without ``training=True`` in a step of one's own, a batch normalisation uses its moving statistics,
         which such a step never updates: mean 0 and variance 1, whatever the numbers.
     Threshold and its source: The two are one number where the step does as Keras does: of 208 trainings that were
-        recorded, 12 of them with a batch normalisation, the median ratio lies within 1 % of 1 in all. 1.5, our choice, leaves room for terms that a step adds.
+        recorded, 12 of them with a batch normalisation, the median ratio lies within 1 % of 1 in all. 1.5, our choice,
+        leaves room for terms that a step adds.
     When not: Frozen layers, whose statistics are given; steps with a loss that is none of the model's.
     """
     series = subject.fit.statistics
