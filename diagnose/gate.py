@@ -105,13 +105,6 @@ TELLING = frozenset(
     }
     | {"inverted-class-weights", "sorted-labels", "scaled-class-labels", "out-of-range-labels"}
 )
-#: Symptoms that tell only together: a handful of passes, and still on the way, which no healthy program showed (106
-#: runs, 2026-11-30); a few steps on batches that hold half of the data or more, and still on the way, which one of 53
-#: showed that was not behind.
-TELLING_TOGETHER = (
-    frozenset({"few-passes", "unconverged-loss"}),
-    frozenset({"oversized-batch", "too-few-updates", "unconverged-loss"}),
-)
 #: Symptoms of data that nobody can learn from, so that a reference learner is no measure either.
 SPOILED = frozenset({"scrambled-inputs"})
 #: Skill, and share of a constant prediction's loss, beyond which a network without a reference is left alone.
@@ -198,7 +191,7 @@ def judge(subject: Subject, symptoms: Iterable[Symptom]) -> Judgement:
         reasons.append("nonfinite-prediction")
     gap = shortfall(subject)
     if not reasons and gap is not None and not unfinished and _is_behind(gap, subject, len(found & TELLING)):
-        reasons.extend(_telling(found, subject))
+        reasons.extend(sorted(found & TELLING))
     known = subject.skill is not None and subject.reference.best is not None
     nothing = known and max(subject.skill or 0.0, subject.reference.best or 0.0) < NOTHING
     if not reasons and nothing and "imbalanced-classes" in found and not unfinished:
@@ -207,19 +200,13 @@ def judge(subject: Subject, symptoms: Iterable[Symptom]) -> Judgement:
         reasons.extend(sorted(found & SPOILED))
     if subject.skill is None or subject.reference.best is None:
         if not unfinished and _leaves_much(subject):
-            reasons.extend(_telling(found, subject))
+            reasons.extend(sorted(found & TELLING))
         no_skill = subject.skill is None or subject.skill < 0.5
         reasons.extend(name for name in sorted(WITHOUT_SKILL) if name in found and no_skill)
     elif nothing and not unfinished and _would_learn_by_heart(subject):
         stands_still = found >= WITHOUT_SKILL and "too-few-updates" not in found
         reasons.extend(sorted(WITHOUT_SKILL) if stands_still else ())
     return Judgement(bool(reasons), tuple(reasons))
-
-
-def _telling(found: set[str], subject: Subject) -> list[str]:
-    batch, rows = subject.fit.fit.batch_size or 0, subject.fit.data.rows or 0
-    known = found if 2 * batch >= rows else found - {"oversized-batch"}  # smaller ones are common, if large
-    return sorted((found & TELLING).union(*(group for group in TELLING_TOGETHER if known >= group)))
 
 
 def _is_behind(gap: Shortfall, subject: Subject, witnesses: int) -> bool:

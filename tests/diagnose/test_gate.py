@@ -134,21 +134,6 @@ def test_a_class_too_rare_to_be_told_is_poor_where_nobody_tells_it() -> None:
     assert not judge(subject(None, skill=0.6, rows=172), rare).poor
 
 
-def test_a_few_passes_tell_while_the_loss_still_falls() -> None:
-    few, falling = Symptom("few-passes", ""), Symptom("unconverged-loss", "")
-    behind = subject(0.97, skill=0.89, rows=360)
-    assert judge(behind, [few, falling]).reasons == ("few-passes", "unconverged-loss")
-    assert not judge(behind, [few]).poor
-    assert not judge(behind, [falling]).poor
-    assert not judge(subject(0.97, skill=0.94, rows=360), [few, falling]).poor
-    large = [Symptom("oversized-batch", ""), Symptom("too-few-updates", ""), falling]
-    assert not judge(behind, large).poor
-    rows = behind.fit.data.rows
-    whole = replace(behind, fit=replace(behind.fit, fit=replace(behind.fit.fit, batch_size=rows)))
-    assert judge(whole, large).poor
-    assert not judge(whole, large[:2]).poor
-
-
 def test_scrambled_inputs_are_poor_where_references_find_little_as_well() -> None:
     scrambled = [Symptom("scrambled-inputs", "")]
     assert judge(subject(0.1, skill=0.11, rows=400), scrambled).poor
